@@ -1,0 +1,1 @@
+"""What a healthy platform is: pure, synchronous; no clock, no socket, no log."""

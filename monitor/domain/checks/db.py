@@ -1,0 +1,405 @@
+"""The connection to the database: does it answer, how fast, and if not, in which of the many ways."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from monitor.domain.damping import Damper, settled
+from monitor.domain.signal import At, Tick
+from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant
+
+Outcome = Literal[
+    "opened", "refused", "shutting_down", "starting", "too_many", "login_refused",
+    "silent", "no_tcp", "reset", "unresolved", "exhausted",
+]  # fmt: skip
+"""How an attempt to open a new connection ended, in the words of the catalogue's table 2.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A session's answer: ms as seen here and inside PostgreSQL, and when that was started, in Unix seconds."""
+
+    latency_ms: float
+    server_ms: float
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How an attempt to open a new session ended; `connect_ms` only when it opened."""
+
+    outcome: Outcome
+    connect_ms: float | None = None
+    sqlstate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One sample of the connection.
+
+    `answer` is None when no old session answered; `opening` is None when no new one was tried; `ended_by` names the
+    SQLSTATEs with which sessions were ended just before; `confirmed_by` names what else says that the database is down;
+    `lost` is true when every old session was lost before a new one gave this answer.
+    """
+
+    target: str
+    role: str
+    answer: Answer | None
+    opening: Opening | None = None
+    ended_by: frozenset[str] = frozenset()
+    confirmed_by: str | None = None
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Columns of connections.sql: who is connected, who waits; counts, seconds, percent, MB."""
+
+    active: int
+    idle: int
+    idle_in_transaction: int
+    used: int
+    max: int
+    ours: int
+    top_app: str
+    slow_now: int
+    longest_transaction_s: float
+    lock_waits: int
+    blocked: list[int]
+    blocker: list[int]
+    waiting_s: list[float]
+    relation: list[str]
+    replication_lag_s: float | None
+    notify_queue_pct: float
+    commits: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Columns of storage.sql, asked rarely."""
+
+    size_mb: int
+    wraparound_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Columns of statements.sql, asked rarely and only where pg_stat_statements exists."""
+
+    slow_statements: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A stretch in which no session answered, while it lasts and until its cause is known."""
+
+    began: At
+    misses: int = 0
+    ended_by: frozenset[str] = frozenset()
+    outcomes: frozenset[str] = frozenset()
+    over: At | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the check remembers between two samples."""
+
+    slow: Damper
+    elevated: Damper
+    saturated: Damper
+    last: Pulse | None = None
+    down: Outage | None = None
+    back: Outage | None = None
+    opening: Opening | None = None
+    opening_since: float = 0.0
+    misses_opening: int = 0
+    started_at: float | None = None
+    commits: int | None = None
+    connections: Connections | None = None
+    storage: Storage | None = None
+    statements: Statements | None = None
+    note: Reason | None = None
+    note_until: float = math.inf
+    shown: Answer | None = None
+    shown_connect_ms: float | None = None
+    shown_at: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Db:
+    """Limits in ms, percent and seconds; see the catalogue of reasons, sections 1 and 2.1."""
+
+    elevated_ms: float = 50
+    slow_ms: float = 500
+    saturated_pct: float = 90
+    query_timeout_s: float = 2
+    connect_timeout_s: float = 3
+    sample_s: float = 5
+    sweep_s: float = 30
+    note_min: float = 15
+
+    name = "db"
+    takes = (Pulse, Connections, Storage, Statements)
+    evidence = (Pulse,)
+
+    @property
+    def ttl_s(self) -> float:
+        return 2 * self.sample_s + self.connect_timeout_s
+
+    @property
+    def limits(self) -> Mapping[str, Scalar]:
+        return {"elevated_ms": self.elevated_ms, "slow_ms": self.slow_ms, "saturated_pct": self.saturated_pct}
+
+    def begin(self, at: At) -> Judgement[Memory]:  # noqa: ARG002 - nothing of it depends on the start
+        return Judgement(
+            Memory(
+                slow=Damper(self.slow_ms, 0.7 * self.slow_ms),
+                elevated=Damper(self.elevated_ms, self.elevated_ms),
+                saturated=Damper(self.saturated_pct, 0.7 * self.saturated_pct),
+            )
+        )
+
+    def judge(self, facts: object, previous: Judgement[Memory], at: At) -> Judgement[Memory]:
+        memory = previous.memory
+        match facts:
+            case Pulse() if facts.opening is not None and facts.opening.outcome == "exhausted":
+                # Our own files or sockets ran out: the sample says nothing about the database.
+                return self._conclude(memory, previous, at, own_fault=facts.answer is None)
+            case Pulse():
+                memory = self._take_pulse(memory, facts, at)
+            case Connections():
+                memory = self._take_connections(memory, facts, at)
+            case Storage():
+                memory = replace(memory, storage=facts)
+            case Statements():
+                memory = replace(memory, statements=facts)
+            case Tick() if at.mono >= memory.note_until:
+                memory = replace(memory, note=None, note_until=math.inf)
+            case _:
+                pass
+        return self._conclude(memory, previous, at)
+
+    def _take_pulse(self, memory: Memory, pulse: Pulse, at: At) -> Memory:
+        memory = replace(memory, last=pulse)
+        if pulse.opening is not None and pulse.opening.outcome != "unresolved":
+            known = memory.opening is not None and memory.opening.outcome == pulse.opening.outcome
+            missed = pulse.opening.outcome in {"silent", "no_tcp", "reset"}
+            memory = replace(
+                memory,
+                opening=pulse.opening,
+                opening_since=memory.opening_since if known else at.wall,
+                misses_opening=memory.misses_opening + 1 if missed else 0,
+            )
+        if pulse.answer is None:
+            down = memory.down or Outage(began=at)
+            outcome = pulse.opening.outcome if pulse.opening is not None else "silent"
+            down = replace(
+                down,
+                misses=down.misses + 1,
+                ended_by=down.ended_by | pulse.ended_by,
+                outcomes=down.outcomes | {outcome},
+            )
+            return replace(memory, down=down)
+        answer = pulse.answer
+        if memory.down is not None or pulse.lost:
+            down = memory.down or Outage(began=at)
+            back = replace(down, ended_by=down.ended_by | pulse.ended_by, over=at)
+            memory = replace(memory, down=None, back=back)
+        if memory.back is not None and memory.started_at is not None and answer.started_at == memory.started_at:
+            memory = self._same_start(memory, at)
+        if memory.back is None:
+            memory = replace(memory, started_at=answer.started_at)
+        return replace(
+            memory, slow=memory.slow.step(answer.latency_ms), elevated=memory.elevated.step(answer.latency_ms)
+        )
+
+    def _same_start(self, memory: Memory, at: At) -> Memory:
+        # The same start time after an outage: sessions were ended by a crash of one of them, or only the way was cut.
+        assert memory.back is not None
+        crashed = "57P02" in memory.back.ended_by or "starting" in memory.back.outcomes
+        return self._note(memory, "crash", at) if crashed else replace(memory, back=None)
+
+    def _take_connections(self, memory: Memory, facts: Connections, at: At) -> Memory:
+        if memory.back is not None:
+            # PostgreSQL drops its statistics when it recovers (PostgreSQL 18, 27.2): fewer commits than before mean
+            # that it was killed, not stopped.
+            cause = "killed" if memory.commits is not None and facts.commits < memory.commits else "stopped"
+            memory = self._note(memory, cause, at) if memory.started_at is not None else replace(memory, back=None)
+            if memory.last is not None and memory.last.answer is not None:
+                memory = replace(memory, started_at=memory.last.answer.started_at)
+        used = 100 * facts.used / facts.max if facts.max else 0.0
+        return replace(memory, connections=facts, commits=facts.commits, saturated=memory.saturated.step(used))
+
+    def _note(self, memory: Memory, cause: str, at: At) -> Memory:
+        back = memory.back
+        assert back is not None
+        assert back.over is not None
+        params: dict[str, Scalar] = {
+            "at": instant(back.began.wall),
+            "cause": cause,
+            "outage_s": round(back.over.mono - back.began.mono, 1),
+        }
+        reason = Reason("db.restarted", Verdict.OK, params)
+        return replace(memory, back=None, note=reason, note_until=at.mono + 60 * self.note_min)
+
+    def _conclude(
+        self, memory: Memory, previous: Judgement[Memory], at: At, *, own_fault: bool = False
+    ) -> Judgement[Memory]:
+        reasons: tuple[Reason, ...]
+        if own_fault:
+            reasons = (Reason("unknown.blocked_by", Verdict.UNKNOWN, {"parent": "monitor", "since": instant(at.wall)}),)
+        else:
+            reasons = tuple(self._reasons(memory))
+        worse = {reason.code for reason in reasons} != {reason.code for reason in previous.reasons}
+        memory = self._show(memory, at, at_once=worse)
+        return Judgement(
+            memory,
+            reasons=reasons,
+            headline={"value": round(memory.shown.latency_ms, 1), "unit": "ms"} if memory.shown is not None else None,
+            detail=self._detail(memory),
+            holds_until=memory.note_until,
+            since=memory.down.began.wall if memory.down is not None else None,
+        )
+
+    def _show(self, memory: Memory, at: At, *, at_once: bool) -> Memory:
+        # A reader sees a new latency when it moved noticeably, and at most once per sweep unless the verdict changed.
+        answer = memory.last.answer if memory.last is not None else None
+        if answer is not None:
+            moved = memory.shown is None or not settled(memory.shown.latency_ms, answer.latency_ms)
+            if memory.shown is None or (moved and (at_once or at.mono >= memory.shown_at + self.sweep_s)):
+                memory = replace(memory, shown=answer, shown_at=at.mono)
+        connect_ms = memory.opening.connect_ms if memory.opening is not None else None
+        if connect_ms is not None and (
+            memory.shown_connect_ms is None or not settled(memory.shown_connect_ms, connect_ms)
+        ):
+            memory = replace(memory, shown_connect_ms=connect_ms)
+        return memory
+
+    def _reasons(self, memory: Memory) -> list[Reason]:
+        if memory.last is None:
+            return []
+        if memory.down is not None:
+            return [self._no_answer(memory, memory.down, memory.last)]
+        reasons = list(self._new_connections(memory, memory.last))
+        connections = memory.connections
+        saturated = {reason.code for reason in reasons} & {"db.saturated"}
+        if memory.saturated.beyond and connections is not None and not saturated:
+            reasons.append(Reason("db.saturated", Verdict.WARN, self._slots(connections)))
+        latency = memory.last.answer.latency_ms if memory.last.answer is not None else 0.0
+        if memory.slow.beyond and not any(reason.verdict is not Verdict.OK for reason in reasons):
+            server_ms = memory.last.answer.server_ms if memory.last.answer is not None else 0.0
+            reasons.append(
+                Reason(
+                    "db.slow",
+                    Verdict.WARN,
+                    {
+                        "latency_ms": round(latency),
+                        "server_ms": round(server_ms),
+                        "limit_ms": self.slow_ms,
+                        "active": connections.active if connections is not None else 0,
+                    },
+                )
+            )
+        if memory.note is not None:
+            reasons.append(memory.note)
+        if memory.elevated.beyond and not memory.slow.beyond:
+            reasons.append(
+                Reason("db.elevated", Verdict.OK, {"latency_ms": round(latency), "limit_ms": self.elevated_ms})
+            )
+        return reasons
+
+    def _no_answer(self, memory: Memory, down: Outage, pulse: Pulse) -> Reason:
+        """Decide the right-hand column of table 2.1: no old session answers."""
+        since = instant(down.began.wall)
+        outcome = pulse.opening.outcome if pulse.opening is not None else "silent"
+        blind = Reason("unknown.blind", Verdict.UNKNOWN, {"target": pulse.target, "since": since})
+        stopped = "57P01" in down.ended_by or "shutting_down" in down.outcomes
+        match outcome:
+            case "refused" | "shutting_down":
+                why = "stopped" if stopped else "not_running"
+                return Reason("db.refused", Verdict.FAIL, {"since": since, "why": why, "target": pulse.target})
+            case "starting":
+                phase = "crash_recovery" if "57P02" in down.ended_by else "start"
+                return Reason("db.starting", Verdict.FAIL, {"since": since, "phase": phase})
+            case "too_many":
+                return Reason("db.saturated", Verdict.FAIL, self._slots(memory.connections))
+            case "login_refused":
+                sqlstate = pulse.opening.sqlstate if pulse.opening is not None else ""
+                params: dict[str, Scalar] = {"sqlstate": sqlstate, "role": pulse.role, "since": since}
+                return Reason("db.login_refused", Verdict.UNKNOWN, params)
+            case "silent" | "opened" if down.misses > 1:
+                # "opened" and still no answer: TCP and the greeting work, the query does not come back.
+                params = {"since": since, "timeout_s": self.query_timeout_s, "target": pulse.target}
+                return Reason("db.hung", Verdict.FAIL, params)
+            case "no_tcp" | "reset" if down.misses > 1 and pulse.confirmed_by is not None:
+                params = {"since": since, "confirmed_by": pulse.confirmed_by, "target": pulse.target}
+                return Reason("db.unreachable", Verdict.FAIL, params)
+            case _:
+                return blind
+
+    def _new_connections(self, memory: Memory, pulse: Pulse) -> list[Reason]:
+        """Decide the left-hand column of table 2.1: an old session answers; what do new connections meet?"""
+        opening, since = memory.opening, instant(memory.opening_since)
+        match opening.outcome if opening is not None else "opened":
+            case "refused" | "shutting_down":
+                why = "stopped" if opening is not None and opening.outcome == "shutting_down" else "not_running"
+                return [Reason("db.refused", Verdict.FAIL, {"since": since, "why": why, "target": pulse.target})]
+            case "starting":
+                return [Reason("db.starting", Verdict.FAIL, {"since": since, "phase": "start"})]
+            case "too_many":
+                return [Reason("db.saturated", Verdict.WARN, self._slots(memory.connections))]
+            case "login_refused":
+                sqlstate = opening.sqlstate if opening is not None else ""
+                return [
+                    Reason("db.login_refused", Verdict.OK, {"sqlstate": sqlstate, "role": pulse.role, "since": since})
+                ]
+            case "silent" | "no_tcp" | "reset" if memory.misses_opening > 1:
+                params: dict[str, Scalar] = {"timeout_s": self.connect_timeout_s, "since": since}
+                return [Reason("db.no_new_connections", Verdict.WARN, params)]
+            case _:
+                return []
+
+    @staticmethod
+    def _slots(connections: Connections | None) -> dict[str, Scalar]:
+        if connections is None:
+            return {}
+        return {
+            "used": connections.used,
+            "max": connections.max,
+            "idle_in_tx": connections.idle_in_transaction,
+            "top_app": connections.top_app,
+        }
+
+    @staticmethod
+    def _detail(memory: Memory) -> dict[str, object]:
+        detail: dict[str, object] = {}
+        if memory.shown is not None:
+            detail["server_ms"] = round(memory.shown.server_ms, 1)
+            detail["started_at"] = instant(memory.shown.started_at)
+        if memory.shown_connect_ms is not None:
+            detail["connect_ms"] = round(memory.shown_connect_ms, 1)
+        if (facts := memory.connections) is not None:
+            names = ("active", "idle", "idle_in_transaction", "used", "max", "ours")
+            detail["connections"] = {name: getattr(facts, name) for name in names}
+            detail["slow_now"] = facts.slow_now
+            detail["longest_transaction_s"] = math.floor(facts.longest_transaction_s)
+            detail["lock_waits"] = facts.lock_waits
+            waits = zip(facts.blocked, facts.blocker, facts.waiting_s, facts.relation, strict=True)
+            detail["blocked"] = {
+                str(pid): {"by": by, "waiting_s": math.floor(waited), "relation": relation}
+                for pid, by, waited, relation in waits
+            }
+            if facts.replication_lag_s is not None:
+                detail["replication_lag_s"] = round(facts.replication_lag_s, 1)
+            detail["notify_queue_pct"] = round(facts.notify_queue_pct, 2)
+            detail["version"] = facts.version
+        if memory.storage is not None:
+            detail["size_mb"] = memory.storage.size_mb
+            detail["wraparound_pct"] = round(memory.storage.wraparound_pct, 1)
+        if memory.statements is not None:
+            detail["slow_statements"] = memory.statements.slow_statements
+        return detail
