@@ -1,0 +1,1 @@
+"""How platforms are shaped: channels, triggers, thresholds and queries, as data."""

@@ -1,0 +1,113 @@
+"""The sweep: every 30 s each pulled question, each with its own deadline; counted ones also when hinted at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from monitor.clock import Clock
+from monitor.database import Session, Turned, Unavailable
+from monitor.domain.signal import Emit, Hint, Sample, Trouble
+from monitor.errors import ProfileError
+from monitor.sources.queries import Query
+
+log = structlog.get_logger()
+REST_FACTOR = 20
+"""A question rests 20 times as long as it took: so it never takes more than 5 % of one of the database's cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """One question of one check: how it is asked, by which session, and how soon it may be asked again (seconds).
+
+    It is asked in every `every`-th sweep, with `arguments` made anew each time. An `optional` one may be turned away
+    without a word to the check.
+    """
+
+    check: str
+    query: Query
+    session: Session
+    rest_s: float
+    timeout_s: float = 2.0
+    every: int = 1
+    optional: bool = False
+    arguments: Callable[[], Sequence[object]] = tuple
+
+
+class Puller:
+    """Asks one question: in its sweeps and whenever told to look; never stacked, leading edge at once."""
+
+    def __init__(self, pull: Pull, sweep_s: float, clock: Clock, emit: Emit, hint: Hint) -> None:
+        self.pull = pull
+        self._sweep_s = sweep_s * pull.every
+        self._clock = clock
+        self._emit = emit
+        self._hint = hint
+        self._wake = asyncio.Event()
+        self._troubled = False
+
+    def look(self) -> None:
+        """Ask as soon as it has rested."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        while True:
+            self._wake.clear()
+            took = await self._ask()
+            rest = max(self.pull.rest_s, REST_FACTOR * took)
+            await asyncio.sleep(rest)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._sweep_s - rest)):
+                    await self._wake.wait()
+
+    async def _ask(self) -> float:
+        pull, started = self.pull, self._clock.now().mono
+        try:
+            rows, ms = await pull.session.ask(pull.query.sql, *pull.arguments(), timeout=pull.timeout_s)
+            facts = pull.query.read(rows)
+        except Unavailable:
+            # The pulse finds out what it means; this question waits until it is told to look again.
+            self._hint("db")
+            return 0.0
+        except Turned as turned:
+            self._trouble(Trouble(pull.check, pull.query.facts.__name__, turned.kind, turned.params))
+            return self._clock.now().mono - started
+        except ProfileError as error:
+            log.warning("query.refused", query=pull.query.name, error=str(error))
+            params = {"where": pull.query.name, "code": "profile"}
+            self._trouble(Trouble(pull.check, pull.query.facts.__name__, "error", params))
+            return 0.0
+        self._troubled = False
+        self._emit(Sample(self._clock.now(), facts))
+        return ms / 1000
+
+    def _trouble(self, trouble: Trouble) -> None:
+        if not self._troubled:
+            log.warning("query.turned_away", query=self.pull.query.name, kind=trouble.kind, **trouble.params)
+        self._troubled = True
+        if not self.pull.optional:
+            self._emit(Sample(self._clock.now(), trouble))
+
+
+class Sweep:
+    """All pulled questions, each in a task of its own within one group."""
+
+    def __init__(self, pulls: Sequence[Pull], sweep_s: float, clock: Clock, emit: Emit, hint: Hint) -> None:
+        self._pullers = [Puller(pull, sweep_s, clock, emit, hint) for pull in pulls]
+
+    def look(self, check: str) -> None:
+        """Look at this check again: an event hinted at it, or what hid it is gone."""
+        for puller in self._pullers:
+            if puller.pull.check == check:
+                puller.look()
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        async with asyncio.TaskGroup() as group:
+            for puller in self._pullers:
+                group.create_task(puller.run(), name=f"sweep: {puller.pull.query.name}")
