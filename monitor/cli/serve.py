@@ -1,0 +1,98 @@
+"""`huph-monitor [serve]`: watches a platform and serves its page; with nothing configured, a demo platform's."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from monitor import config, logs
+from monitor.app import App
+from monitor.errors import MonitorError
+
+DEMO_STOPS_S = 4.0
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("serve", help="watch a platform and serve its page", allow_abbrev=False)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (TOML)")
+    parser.add_argument("--host", help="where to listen; only loopback addresses (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="the port of the page (8787; 0 for any free one)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be watched, or every mistake; then stop")
+    parser.set_defaults(call=call)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    path = arguments.config
+    if path is None and (named := os.environ.get(f"{config.ENVIRONMENT}CONFIG")):
+        path = Path(named)
+    options = {name: getattr(arguments, name) for name in ("host", "port") if getattr(arguments, name) is not None}
+    overrides = {"http": options}
+    if config.configured(path):
+        loaded = config.load(path, os.environ, overrides)
+        return _plan(loaded) if arguments.dry_run else _serve(loaded, None)
+    if arguments.dry_run:
+        _say("Nothing is configured: a demo platform would be started and watched.")
+        return 0
+    logs.configure()
+    with _demo() as told:
+        return _serve(config.load(Path(told["config"]), os.environ, overrides), told["control"])
+
+
+def _serve(loaded: config.Config, control: str | None) -> int:
+    logs.configure(as_json=loaded.log_json, level=loaded.log_level)
+    app = App(loaded)
+
+    def ready(address: str) -> None:
+        _say(f"The page: {address}")
+        if control is not None:
+            _say(f"Break the demo platform: {control}  (or: huph-monitor demo list)")
+
+    asyncio.run(app.run(ready))
+    return 0
+
+
+def _plan(loaded: config.Config) -> int:
+    profile = loaded.profile
+    _say(f"Platform {profile.platform}, profile complete, nothing wrong.")
+    _say(f"Database {loaded.database.label} as {loaded.database.role or 'the default role'}.")
+    _say(f"Channels: {', '.join(profile.channels)}.")
+    _say(f"Triggers: {', '.join(trigger.name for trigger in profile.triggers)}.")
+    _say(f"Page: http://{loaded.http.host}:{loaded.http.port}{loaded.http.base_path}")
+    return 0
+
+
+@contextmanager
+def _demo() -> Iterator[dict[str, str]]:
+    """Run a demo platform as a process of its own, on a leash: it stops when our end of its standard input is gone."""
+    _say("Nothing is configured: starting a demo platform (the first time takes a few seconds) ...")
+    command = [sys.executable, "-m", "monitor", "demo", "run", "--leash"]
+    # Its own session: Ctrl-C reaches only us, and we end it in order.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603 - our own module
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise MonitorError("The demo platform did not start; its reason stands above.")
+        yield json.loads(line)
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(DEMO_STOPS_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line speaks to a person

@@ -1,0 +1,1 @@
+"""Ways out: each is given changes, and none can delay the engine."""

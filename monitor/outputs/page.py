@@ -1,0 +1,81 @@
+"""The page: the built files of web/, held in memory, with the current document inside the first answer."""
+
+from __future__ import annotations
+
+import gzip
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from aiohttp import web
+
+from monitor.errors import MonitorError
+from monitor.outputs import wire
+from monitor.outputs.hub import Hub
+
+SLOT = b'<script type="application/json" id="document">{}</script>'
+SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    content_type: str
+    plain: bytes
+    packed: bytes
+
+
+class Page:
+    """Serves index.html with the document in it, and the other files as they are."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        folder = resources.files("monitor") / "_web"
+        if not (folder / "index.html").is_file():
+            raise MonitorError("The page has not been built; install the package again, or use ./dev run.")
+        self._index = (folder / "index.html").read_bytes()
+        if SLOT not in self._index:
+            raise MonitorError("The built page has no place for the document; build it again from web/.")
+        self._assets: Mapping[str, Asset] = dict(_assets(folder, ""))
+
+    async def index(self, _: web.Request) -> web.Response:
+        # "<" cannot end the script element when it is written as an escape (HTML, 4.12.1.3).
+        document = wire.encode(self._hub.document).replace(b"<", b"\\u003c")
+        body = self._index.replace(SLOT, SLOT.replace(b"{}", document))
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Cache-Control": "no-store"})
+
+    async def asset(self, request: web.Request) -> web.Response:
+        asset = self._assets.get(request.match_info["path"])
+        if asset is None:
+            raise web.HTTPNotFound(text="There is no such file.")
+        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        hashed = request.match_info["path"].startswith("assets/")
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable" if hashed else "no-cache",
+            "Vary": "Accept-Encoding",
+            **({"Content-Encoding": "gzip"} if packed else {}),
+        }
+        return web.Response(
+            body=asset.packed if packed else asset.plain, content_type=asset.content_type, headers=headers
+        )
+
+
+def _assets(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
+    found = []
+    for entry in folder.iterdir():
+        name = f"{prefix}{entry.name}"
+        if entry.is_dir():
+            found += _assets(entry, f"{name}/")
+        elif name != "index.html" and not entry.name.startswith("."):
+            plain = entry.read_bytes()
+            kind = mimetypes.guess_type(entry.name)[0] or "application/octet-stream"
+            found.append((name, Asset(kind, plain, gzip.compress(plain, mtime=0))))
+    return found

@@ -1,0 +1,73 @@
+"""What is well and what is not: the short answer for load balancers, the whole document, and each check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from monitor.outputs import wire
+from monitor.outputs.hub import Hub
+
+FAIL_ON = {"degraded": {"degraded"}, "unknown": {"degraded", "unknown"}}
+
+
+def answer(value: object, *, status: int = 200) -> web.Response:
+    """Give an answer in JSON that nobody may keep."""
+    return web.Response(
+        body=wire.encode(value), status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def refusal(status: int, code: str, message: str) -> web.Response:
+    """Give an error in JSON: a stable code, and a sentence that names the mend."""
+    return answer({"error": {"code": code, "message": message}}, status=status)
+
+
+class Health:
+    """The addresses about the document."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    @property
+    def _checks(self) -> Mapping[str, Any]:
+        checks = self._hub.document["checks"]
+        assert isinstance(checks, Mapping)
+        return checks
+
+    @property
+    def _ready(self) -> bool:
+        return "observed_at" in self._checks["db"]
+
+    async def short(self, request: web.Request) -> web.Response:
+        """Answer 503 only when the database fails or nothing is known yet; `fail_on` widens that."""
+        fail_on = request.query.get("fail_on")
+        if fail_on is not None and fail_on not in FAIL_ON:
+            return refusal(400, "bad_fail_on", f"fail_on is {fail_on!r}; give degraded or unknown.")
+        document = self._hub.document
+        failing = (
+            not self._ready
+            or self._checks["db"]["verdict"] == "fail"
+            or (fail_on is not None and document["status"] in FAIL_ON[fail_on])
+        )
+        keys = ("platform", "status", "since", "counts", "as_of")
+        return answer({key: document[key] for key in keys}, status=503 if failing else 200)
+
+    async def full(self, _: web.Request) -> web.Response:
+        return answer(self._hub.document)
+
+    async def check(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self._checks:
+            return refusal(404, "no_such_check", f"There is no check {name!r}; there are {', '.join(self._checks)}.")
+        return answer(self._checks[name])
+
+    async def live(self, _: web.Request) -> web.Response:
+        """Answer at all: the loop turns."""
+        return answer({"live": True})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Answer 200 once the database has been observed, whatever was seen."""
+        return answer({"ready": self._ready}, status=200 if self._ready else 503)

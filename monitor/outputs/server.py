@@ -1,0 +1,98 @@
+"""One port: the page, the REST addresses and the live stream, all under the base path."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from monitor.clock import Clock
+from monitor.errors import MonitorError
+from monitor.outputs.hub import Hub
+from monitor.outputs.page import SECURITY, Page
+from monitor.outputs.routes.health import Health, refusal
+from monitor.outputs.routes.series import Read, Series
+from monitor.outputs.stream import Stream
+
+log = structlog.get_logger()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+STOP_S = 2.0
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every answer its security headers, and every error a form that tells nothing of our insides."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = refusal(error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
+        response.headers.update(
+            {name: value for name, value in error.headers.items() if name in {"Allow", "Retry-After"}}
+        )
+    except Exception:
+        log.exception("request.failed", path=request.path)
+        response = refusal(500, "internal", "The monitor made a mistake; its log says which.")
+    if not response.prepared:
+        response.headers.update(SECURITY)
+        response.headers["Server"] = "huph-monitor"
+    return response
+
+
+class Server:
+    """Listens on one address; `start` gives the port that it got."""
+
+    def __init__(self, *, hub: Hub, read_series: Read, clock: Clock, host: str, port: int, base_path: str) -> None:
+        self._hub = hub
+        self._host, self._port, self._base = host, port, base_path
+        health, series, stream, page = Health(hub), Series(read_series), Stream(hub, clock), Page(hub)
+        application = web.Application(middlewares=[guard])
+        api = f"{base_path}api/v1"
+        application.add_routes(
+            [
+                web.get(f"{api}/health", health.short),
+                web.get(f"{api}/health/full", health.full),
+                web.get(f"{api}/checks/{{name}}", health.check),
+                web.get(f"{api}/series/{{name}}", series.one),
+                web.get(f"{api}/stream", stream.open),
+                web.get(f"{base_path}livez", health.live),
+                web.get(f"{base_path}readyz", health.ready),
+                web.get(base_path, page.index),
+                web.get(f"{base_path}{{path:.+}}", page.asset),
+            ]
+        )
+        if base_path != "/":
+            application.router.add_get(base_path.rstrip("/"), self._to_base)
+        application.on_shutdown.append(self._say_goodbye)
+        self._runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=STOP_S)
+
+    async def _to_base(self, _: web.Request) -> web.StreamResponse:
+        raise web.HTTPPermanentRedirect(self._base)
+
+    async def _say_goodbye(self, _: web.Application) -> None:
+        # Without this, aiohttp would wait for every open socket at the end.
+        self._hub.close_all(1012, "restarting")
+
+    async def start(self) -> str:
+        """Open the port; give the page's address. Raises `MonitorError` when the port cannot be had."""
+        await self._runner.setup()
+        try:
+            listening = socket.create_server(
+                (self._host, self._port), family=socket.AF_INET6 if ":" in self._host else socket.AF_INET
+            )
+        except OSError as error:
+            await self._runner.cleanup()
+            raise MonitorError(
+                f"http.port is {self._port}: cannot be opened on {self._host} ({error.strerror}); "
+                "stop what uses it, or choose another with --port."
+            ) from None
+        await web.SockSite(self._runner, listening).start()
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{listening.getsockname()[1]}{self._base}"
+
+    async def stop(self) -> None:
+        """Tell the subscribers, finish what is under way, close the port."""
+        await self._runner.cleanup()
