@@ -61,7 +61,7 @@ class Listener:
         self._awaited: tuple[str, asyncio.Future[None]] | None = None
 
     def wake(self) -> None:
-        """Try again at once: the database is back."""
+        """Connect, or prove the way, at once: the database is back."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -91,7 +91,12 @@ class Listener:
     async def _listen(self, connection: asyncpg.Connection, backoff: Backoff) -> Cause:
         """Listen until deaf; say why it ended. The back-off begins anew only when everything is proven to be back."""
         lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
+
+        def end(_: object) -> None:
+            lost.set()
+            self._wake.set()
+
+        connection.add_termination_listener(end)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 for channel in self._channels:
@@ -101,13 +106,14 @@ class Listener:
             for check in sorted({check for checks in self._channels.values() for check in checks}):
                 self._hint(check)
             while not lost.is_set():
+                self._wake.clear()
                 proven = await self._prove(connection)
                 if proven and backoff.attempt:
                     backoff.reset()
                     log.info("listen.recovered", channels=sorted(self._channels))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._sweep_s if proven else UNPROVEN_S):
-                        await lost.wait()
+                        await self._wake.wait()
         except Deaf:
             return "after_hung"
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):

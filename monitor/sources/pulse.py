@@ -46,7 +46,8 @@ class DatabasePulse:
         self._open_next_at = 0.0
 
     def wake(self) -> None:
-        """Look at once: a session was lost."""
+        """Look at once, at new sessions too: one was lost, or could not be opened."""
+        self._open_next_at = 0.0
         self._wake.set()
 
     async def run(self) -> None:

@@ -379,7 +379,8 @@ class Db:
         detail: dict[str, object] = {}
         if memory.shown is not None:
             detail["server_ms"] = round(memory.shown.server_ms, 1)
-            detail["started_at"] = instant(memory.shown.started_at)
+        if memory.started_at is not None:
+            detail["started_at"] = instant(memory.started_at)
         if memory.shown_connect_ms is not None:
             detail["connect_ms"] = round(memory.shown_connect_ms, 1)
         if (facts := memory.connections) is not None:

@@ -1,0 +1,77 @@
+"""Real things for the tests: a PostgreSQL per worker, a platform per test, a daemon as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from monitor.demo import schema
+from monitor.demo.postgres import EmbeddedPostgres
+from tests.daemon import Daemon
+from tests.platform import Platform
+
+SETTINGS = {"max_connections": "100"}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of this worker's own; its database `huph` is the template of every test's platform."""
+    base = Path(tempfile.mkdtemp(prefix="huph-monitor-test-"))
+    base.chmod(0o711)
+    server = EmbeddedPostgres(base, SETTINGS)
+    server.init()
+    server.start()
+    yield server
+    server.stop("immediate")
+    shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: EmbeddedPostgres) -> str:
+    """The platform's schema with its triggers and the monitor's role, as the role script makes it."""
+    await schema.create_database(postgres, "unused")
+    connection = await asyncpg.connect(postgres.dsn(schema.DATABASE))
+    await schema.create_tables(connection)
+    await schema.create_triggers(connection)
+    await schema.grant_monitor(connection)
+    await connection.execute(
+        "insert into conversations (user_id, cluster_id, handled_by)"
+        " select (select min(id) from users where role = 'user'), (select min(id) from clusters), handler"
+        " from unnest(array['bot', 'counselor']) with ordinality as h (handler, n) order by n"
+    )
+    await connection.close()
+    return schema.DATABASE
+
+
+@pytest.fixture
+async def platform(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[Platform]:
+    """A platform of this test's own, without traffic."""
+    name = f"t{uuid4().hex}"
+    admin = await asyncpg.connect(postgres.dsn())
+    await admin.execute(f"create database {name} template {template} strategy file_copy")
+    platform = Platform(postgres, name, await asyncpg.connect(postgres.dsn(name)))
+    yield platform
+    platform.connection.terminate()
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
+@pytest.fixture
+async def start_daemon(tmp_path: Path) -> AsyncIterator[Callable[..., asyncio.Future[Daemon]]]:
+    """Starts daemons; each must end well when the test is over."""
+    async with AsyncExitStack() as stack:
+
+        async def start(dsn: str, **options: object) -> Daemon:
+            daemon = await Daemon.start(tmp_path, dsn, **options)
+            stack.push_async_callback(daemon.stop)
+            return daemon
+
+        yield start

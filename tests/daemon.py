@@ -1,0 +1,171 @@
+"""A daemon as a process of its own, and a follower of its stream that is not our own code but for the patch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import websockets
+
+from monitor.domain import patch
+
+Document = dict[str, Any]
+START_S = 20.0
+STOP_S = 5.0
+
+
+class Follower:
+    """Follows the stream over WebSocket; keeps the document, every message, and when each came (monotonic)."""
+
+    def __init__(self, socket: websockets.ClientConnection) -> None:
+        self._socket = socket
+        self.document: Document = {}
+        self.messages: list[tuple[float, Document]] = []
+        self.close_code: int | None = None
+        self._changed = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read(), name="follower")
+
+    async def _read(self) -> None:
+        try:
+            async for text in self._socket:
+                message = json.loads(text)
+                self.messages.append((asyncio.get_running_loop().time(), message))
+                if message["type"] == "snapshot":
+                    self.document = message["data"]
+                elif message["type"] == "diff":
+                    assert message.get("prev", message["seq"] - 1) == self.document["position"]["seq"]
+                    self.document = patch.apply(self.document, message["patch"])
+                    self.document["position"] = {**self.document["position"], "seq": message["seq"]}
+                async with self._changed:
+                    self._changed.notify_all()
+        except websockets.ConnectionClosed:
+            pass
+        self.close_code = self._socket.close_code
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, promise: Callable[[Document], Any], within: float) -> float:
+        """Wait until the document keeps the promise; give the seconds it took."""
+        started = asyncio.get_running_loop().time()
+
+        def kept() -> bool:
+            try:
+                return bool(self.document) and bool(promise(self.document))
+            except KeyError:
+                return False
+
+        try:
+            async with asyncio.timeout(within), self._changed:
+                await self._changed.wait_for(kept)
+        except TimeoutError:
+            shown = {name: (e["verdict"], e.get("reason")) for name, e in self.document.get("checks", {}).items()}
+            raise AssertionError(f"not within {within} s: {shown}") from None
+        return asyncio.get_running_loop().time() - started
+
+    async def reason(self, check: str, code: str | None, within: float) -> float:
+        """Wait until a check's primary reason is this one (None: a plain ok); give the seconds it took."""
+        return await self.until(
+            lambda d: d["checks"][check].get("reason") == code
+            and (code is not None or d["checks"][check]["verdict"] == "ok"),
+            within,
+        )
+
+    async def closed(self, within: float) -> int | None:
+        async with asyncio.timeout(within):
+            await self._reader
+        return self.close_code
+
+    async def leave(self) -> None:
+        await self._socket.close()
+        await self._reader
+
+
+class Daemon:
+    """`huph-monitor serve` on a free port, with its log in a file."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self._log = log
+        self.address = ""
+        self._followers: list[Follower] = []
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    async def start(
+        cls, folder: Path, dsn: str, *, config: str = 'quiet_hours = ""', base_path: str = "/", limits: str = ""
+    ) -> Daemon:
+        name = uuid4().hex[:8]
+        path, log = folder / f"{name}.toml", folder / f"{name}.log"
+        path.write_text(
+            f'{config}\n[database]\ndsn = "{dsn}"\n[http]\nport = 0\nbase_path = "{base_path}"\n[limits]\n{limits}\n'
+        )
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "monitor", "--config", path, stdout=output, stderr=output, env=environment
+            )
+        daemon = cls(process, log)
+        async with asyncio.timeout(START_S):
+            while not (started := daemon.events("daemon.started")):
+                assert process.returncode is None, log.read_text()
+                await asyncio.sleep(0.02)
+        daemon.address = started[0]["address"]
+        return daemon
+
+    def events(self, name: str) -> list[Document]:
+        """Give the events of this name that it has logged."""
+        lines = self._log.read_text().splitlines()
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [event for event in found if event["event"] == name]
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """Ask one REST address, relative to the page; give the status and the JSON."""
+        self._session = self._session or aiohttp.ClientSession()
+        async with self._session.get(self.address + path) as answer:
+            return answer.status, await answer.json()
+
+    async def follow(self) -> Follower:
+        address = self.address.replace("http://", "ws://") + "api/v1/stream"
+        follower = Follower(await websockets.connect(address, subprotocols=["health.v1.json"], proxy=None))
+        self._followers.append(follower)
+        await follower.until(lambda _: True, 5)
+        return follower
+
+    async def settled(self) -> Follower:
+        """Follow it, and wait until every check has been observed."""
+        follower = await self.follow()
+        await follower.until(
+            lambda d: all(e.get("reason") != "unknown.starting" for e in d["checks"].values()), START_S
+        )
+        return follower
+
+    async def stop(self) -> int:
+        """End it as an operator would, and give the exit code; it has five seconds."""
+        for follower in self._followers:
+            await follower.leave()
+        if self._session is not None:
+            await self._session.close()
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_S):
+                code = await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            raise AssertionError(f"did not stop within {STOP_S} s:\n{self.log}") from None
+        assert code == 0, self.log
+        assert "Traceback" not in self.log, self.log
+        return code

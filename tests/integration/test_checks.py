@@ -1,0 +1,198 @@
+"""Each check, from the database to a subscriber: the real cause turns it, and mending turns it back."""
+
+from __future__ import annotations
+
+import pytest
+
+SWEEP_S = 31.0
+
+
+def verdict(document, check):
+    return document["checks"][check]["verdict"]
+
+
+async def test_a_quiet_platform_is_well(platform, start_daemon):
+    """With a message an instant ago everything is ok, and each card says what it saw."""
+    await platform.write("user")
+    await platform.write("bot")
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    await follower.until(lambda d: d["status"] == "healthy", 3)
+    checks = follower.document["checks"]
+    assert list(checks) == ["db", "realtime", "triggers", "recent_activity", "message_throughput"]
+    assert checks["triggers"]["headline"] == {"value": 4, "of": 4}
+    assert checks["realtime"]["headline"] == {"value": 3, "of": 3}
+    assert checks["realtime"]["reason"] == "realtime.relay_unproven"
+    assert checks["recent_activity"]["headline"]["value"] == 2
+    assert checks["message_throughput"]["detail"]["by_sender"] == {"user": 1, "bot": 1}
+    assert follower.document["counts"] == {"ok": 5, "warn": 0, "fail": 0, "unknown": 0}
+
+
+@pytest.mark.parametrize(
+    ("harm", "mend", "code"),
+    [
+        ("drop trigger trg_messages_notify on messages", None, "triggers.missing"),
+        (
+            "alter table notifications disable trigger trg_notifications_notify",
+            "alter table notifications enable trigger trg_notifications_notify",
+            "triggers.disabled",
+        ),
+        (
+            "alter table messages enable replica trigger trg_messages_notify",
+            "alter table messages enable always trigger trg_messages_notify",
+            "triggers.disabled",
+        ),
+    ],
+)
+async def test_a_broken_trigger_is_named_within_one_sweep(platform, start_daemon, harm, mend, code):
+    """A trigger that is gone, off, or only for replication turns the check within one sweep; mending turns it back."""
+    await platform.write()
+    follower = await (await start_daemon(platform.monitor_dsn, limits="sweep_s = 5")).settled()
+    await platform.connection.execute(harm)
+    await follower.reason("triggers", code, 6)
+    entry = follower.document["checks"]["triggers"]
+    assert entry["verdict"] == "fail"
+    assert entry["headline"]["value"] == 3
+    assert entry["params"]["trigger"] in harm
+    from monitor.demo.schema import TRIGGERS
+
+    await platform.connection.execute(mend or TRIGGERS["trg_messages_notify"].statement)
+    await follower.reason("triggers", None, 6)
+
+
+async def test_a_missing_table_is_the_checks_own_ignorance(platform, start_daemon):
+    """A platform without one of the tables makes that one check unknown, names the table, and leaves the rest alone."""
+    await platform.write()
+    await platform.connection.execute("drop table notifications cascade")
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    await follower.reason("triggers", "unknown.schema", 3)
+    assert follower.document["checks"]["triggers"]["params"] == {"object": "notifications"}
+    assert {verdict(follower.document, name) for name in ("db", "realtime", "message_throughput")} == {"ok"}
+
+
+async def test_a_missing_right_is_the_checks_own_ignorance(platform, start_daemon):
+    """A role that may not read a table makes the checks that need it unknown, and names the table."""
+    await platform.connection.execute("revoke select (id, handled_by) on conversations from huph_monitor")
+    await platform.write()
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    await follower.reason("recent_activity", "unknown.permission", 3)
+    params = follower.document["checks"]["recent_activity"]["params"]
+    assert params == {"object": "conversations", "right": "SELECT"}
+    assert verdict(follower.document, "message_throughput") == "ok"
+
+
+async def test_too_many_messages_want_a_look(platform, start_daemon):
+    """More than 300 messages in five minutes turn the check at once; when enough have left the window, it turns back."""
+    await platform.write(count=290, ago_s=294)
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    await platform.write(count=20)
+    await follower.reason("message_throughput", "message_throughput.above", 1)
+    assert follower.document["checks"]["message_throughput"]["params"]["count"] == 310
+    # No new row and no sweep: the window itself lets the old rows go, at their second.
+    await follower.reason("message_throughput", None, 9)
+    assert follower.document["checks"]["message_throughput"]["detail"]["count_5m"] == 20
+
+
+async def test_too_few_messages_want_a_look(platform, start_daemon):
+    """No message in sixty minutes turns the check within one sweep; a message turns it back within a second."""
+    await platform.write(ago_s=3597)
+    follower = await (await start_daemon(platform.monitor_dsn, limits="sweep_s = 5")).settled()
+    assert verdict(follower.document, "message_throughput") == "ok"
+    await follower.reason("message_throughput", "message_throughput.below", 12)
+    await platform.write()
+    await follower.reason("message_throughput", None, 2.1)
+
+
+async def test_silence_turns_at_its_second(platform, start_daemon):
+    """Six hours without a message turn the check at their very second, without any question; a message turns it back."""
+    await platform.write(ago_s=6 * 3600 - 4)
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    assert follower.document["checks"]["recent_activity"]["reason"] == "recent_activity.quiet"
+    await follower.reason("recent_activity", "recent_activity.silent", 5)
+    at = follower.document["checks"]["recent_activity"]["since"]
+    last = follower.document["checks"]["recent_activity"]["params"]["last_at"]
+    assert (seconds(at) - seconds(last)) == pytest.approx(6 * 3600, abs=0.25)
+    await platform.write()
+    await follower.reason("recent_activity", None, 1)
+
+
+async def test_an_hour_of_quiet_is_a_note(platform, start_daemon):
+    """After an hour without a message the check says so, and stays ok."""
+    await platform.write(ago_s=3597)
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    await follower.reason("recent_activity", "recent_activity.quiet", 5)
+    assert verdict(follower.document, "recent_activity") == "ok"
+
+
+async def test_a_bot_that_does_not_answer_wants_a_look(platform, start_daemon):
+    """Five users whom the bot does not answer turn the check; its answer turns it back within a second."""
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    await platform.write("user", count=5)
+    await follower.reason("recent_activity", "recent_activity.bot_silent", 2.1)
+    await platform.write("bot")
+    await follower.reason("recent_activity", None, 2.1)
+
+
+async def test_nobody_ever_wrote(platform, start_daemon):
+    """A platform without a single message is not silent from the first moment: the watch has only begun."""
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    assert verdict(follower.document, "recent_activity") == "ok"
+    assert "last_at" not in follower.document["checks"]["recent_activity"]["detail"]
+
+
+async def test_a_lost_listener_is_said_and_heals(platform, start_daemon):
+    """A listening session that an operator ends makes realtime unknown at once; while no login is let in it stays so."""
+    await platform.write()
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    await platform.connection.execute("alter role huph_monitor nologin")
+    try:
+        await platform.connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'huph-monitor listen' and datname = current_database()"
+        )
+        assert await follower.reason("realtime", "realtime.reconnecting", 1) < 1
+        await follower.until(lambda d: d["checks"]["realtime"]["params"].get("error") == "login_refused", 3)
+        await follower.reason("db", "db.login_refused", 8)
+        assert verdict(follower.document, "db") == "ok"
+    finally:
+        await platform.connection.execute("alter role huph_monitor login")
+    await follower.reason("realtime", "realtime.relay_unproven", 7)
+    # What was written while it was deaf is counted, because it listens before it looks.
+    assert follower.document["checks"]["message_throughput"]["detail"]["count_5m"] == 1
+
+
+async def test_last_fired_is_the_moment_of_the_signal(platform, start_daemon):
+    """Each trigger's last firing is what a listener of the test's own sees, to 50 ms."""
+    import asyncio
+    import time
+
+    heard = {}
+    await platform.connection.add_listener(
+        "conversations", lambda *arguments: heard.setdefault(arguments[3], time.time())
+    )
+    follower = await (await start_daemon(platform.monitor_dsn)).settled()
+    worst = 0.0
+    for _ in range(10):
+        heard.clear()
+        await platform.connection.execute("update conversations set handled_by = handled_by where id = 1")
+        before = follower.document["checks"]["triggers"]["detail"]["triggers"]["trg_conversations_notify"]
+        await follower.until(
+            lambda d, before=before: d["checks"]["triggers"]["detail"]["triggers"]["trg_conversations_notify"]
+            .get("last_fired") not in {None, before.get("last_fired")}
+            or before.get("last_fired"),
+            1,
+        )
+        async with asyncio.timeout(1):
+            while not heard:
+                await asyncio.sleep(0.001)
+        row = follower.document["checks"]["triggers"]["detail"]["triggers"]["trg_conversations_notify"]
+        worst = max(worst, abs(seconds(row["last_fired"]) - next(iter(heard.values()))))
+        await asyncio.sleep(0.06)
+    assert worst < 0.05
+    others = follower.document["checks"]["triggers"]["detail"]["triggers"]
+    assert "last_fired" not in others["trg_cluster_assignments_notify"]
+
+
+def seconds(text):
+    from datetime import datetime
+
+    return datetime.fromisoformat(text).timestamp()

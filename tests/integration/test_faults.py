@@ -1,0 +1,204 @@
+"""The database's own faults: one cause is named, the rest is folded under it, and it heals without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from monitor.demo import schema
+from monitor.demo.postgres import EmbeddedPostgres
+from tests.daemon import Daemon
+from tests.platform import Platform
+
+CHILDREN = ("realtime", "triggers", "recent_activity", "message_throughput")
+
+
+@pytest.fixture
+async def own(tmp_path_factory, template, postgres):
+    """A platform on a PostgreSQL of this test's own, which it may break."""
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    import asyncpg
+
+    base = Path(tempfile.mkdtemp(prefix="huph-monitor-fault-"))
+    base.chmod(0o711)
+    server = EmbeddedPostgres(base, {"fsync": "off"}, durable=True)
+    server.init()
+    server.start()
+    await schema.create_database(server, "unused")
+    connection = await asyncpg.connect(server.dsn(schema.DATABASE))
+    await schema.create_tables(connection)
+    await schema.create_triggers(connection)
+    await schema.grant_monitor(connection)
+    await connection.execute(
+        "insert into conversations (user_id, cluster_id, handled_by)"
+        " select min(u.id), min(c.id), 'bot' from users u, clusters c where u.role = 'user'"
+    )
+    yield Platform(server, schema.DATABASE, connection)
+    server.thaw()
+    server.stop("immediate")
+    shutil.rmtree(base, ignore_errors=True)
+
+
+async def well(follower, within):
+    return await follower.until(lambda d: d["counts"] == {"ok": 5, "warn": 0, "fail": 0, "unknown": 0}, within)
+
+
+async def busy(own):
+    """Give the statistics a past, as a platform has one, for what only they can tell."""
+    for _ in range(300):
+        await own.connection.execute("select 1")
+    await own.connection.execute("select pg_stat_force_next_flush()")
+
+
+async def test_killed_and_started_again(own, start_daemon):
+    """Killed with -9, PostgreSQL is named as the one cause at once; started again, all is well within three seconds."""
+    await busy(own)
+    await own.write()
+    daemon = await start_daemon(own.monitor_dsn)
+    follower = await daemon.settled()
+    await well(follower, 3)
+    own.postgres.kill()
+    await follower.reason("db", "db.refused", 1)
+    await follower.until(
+        lambda d: all(d["checks"][name].get("reason") == "unknown.blocked_by" for name in CHILDREN), 1
+    )
+    entry = follower.document["checks"]["db"]
+    assert (entry["verdict"], entry["params"]["why"]) == ("fail", "not_running")
+    assert follower.document["counts"] == {"ok": 0, "warn": 0, "fail": 1, "unknown": 4}
+    parents = {follower.document["checks"][name]["params"]["parent"] for name in CHILDREN}
+    assert parents == {"db"}
+    # What was last known stays on the card.
+    assert follower.document["checks"]["triggers"]["headline"] == {"value": 4, "of": 4}
+    assert (await daemon.get("api/v1/health"))[0] == 503
+    await asyncio.sleep(1.5)
+    own.postgres.start()
+    assert await well(follower, 3) < 3
+    await follower.reason("db", "db.restarted", 2)
+    assert follower.document["checks"]["db"]["params"]["cause"] == "killed"
+    assert (await daemon.get("api/v1/health"))[0] == 200
+    # One fail and one return each, no flicker in between.
+    seen = [(t["from"], t["to"]) for t in follower.document["transitions"].values() if t["check"] == "db"]
+    assert seen == [("unknown", "ok"), ("ok", "fail"), ("fail", "ok")]
+
+
+async def test_stopped_by_somebody(own, start_daemon):
+    """Stopped in good order, PostgreSQL counts as refused; back again, the note says that it was stopped."""
+    await own.write()
+    follower = await (await start_daemon(own.monitor_dsn)).settled()
+    await busy(own)
+    await follower.until(lambda d: "connections" in d["checks"]["db"]["detail"], 3)
+    own.postgres.stop("fast")
+    await follower.reason("db", "db.refused", 2)
+    own.postgres.start()
+    await well(follower, 3)
+    await follower.reason("db", "db.restarted", 2)
+    assert follower.document["checks"]["db"]["params"]["cause"] == "stopped"
+
+
+async def test_a_crash_of_one_backend(own, start_daemon):
+    """When one session's process is killed, PostgreSQL ends all of them and recovers; the note says: a crash."""
+    import os
+    import signal
+
+    await own.write()
+    follower = await (await start_daemon(own.monitor_dsn)).settled()
+    await well(follower, 3)
+    os.kill(await own.connection.fetchval("select pg_backend_pid()"), signal.SIGKILL)
+    await follower.until(lambda d: d["checks"]["realtime"].get("reason") != "realtime.relay_unproven", 2)
+    await well(follower, 4)
+    await follower.reason("db", "db.restarted", 3)
+    assert follower.document["checks"]["db"]["params"]["cause"] == "crash"
+
+
+async def test_frozen(own, start_daemon):
+    """A frozen PostgreSQL is first not seen, then hung, never "refused"; let go, it is well within seconds."""
+    await own.write()
+    follower = await (await start_daemon(own.monitor_dsn)).settled()
+    await well(follower, 3)
+    own.postgres.freeze()
+    await follower.reason("db", "db.hung", 20)
+    own.postgres.thaw()
+    await well(follower, 5)
+    seen = [t.get("reason") for t in follower.document["transitions"].values() if t["check"] == "db"]
+    assert seen == [None, "unknown.blind", "db.hung", None]
+
+
+async def test_only_new_connections_fail(own, start_daemon):
+    """A frozen postmaster whose sessions live is told apart: old sessions answer, new ones do not."""
+    import os
+    import signal
+
+    await own.write()
+    follower = await (await start_daemon(own.monitor_dsn, limits="sweep_s = 5")).settled()
+    os.kill(own.postgres.pid, signal.SIGSTOP)
+    try:
+        await follower.reason("db", "db.no_new_connections", 20)
+        assert follower.document["checks"]["message_throughput"]["verdict"] == "ok"
+    finally:
+        os.kill(own.postgres.pid, signal.SIGCONT)
+    await well(follower, 8)
+
+
+async def test_no_connection_left(own, start_daemon):
+    """When every slot is taken while our sessions live, it is a warning that names the number of slots."""
+    import asyncpg
+
+    await own.write()
+    await own.connection.execute("alter system set max_connections = 12")
+    own.postgres.stop("fast")
+    own.postgres.start()
+    follower = await (await start_daemon(own.monitor_dsn, limits="sweep_s = 5")).settled()
+    await well(follower, 3)
+    taken = []
+    try:
+        while True:
+            taken.append(await asyncpg.connect(own.dsn))
+    except asyncpg.TooManyConnectionsError:
+        pass
+    await follower.reason("db", "db.saturated", 8)
+    assert follower.document["checks"]["db"]["verdict"] == "warn"
+    for connection in taken:
+        connection.terminate()
+    await follower.until(lambda d: d["checks"]["db"]["verdict"] == "ok", 8)
+
+
+async def test_started_before_the_platform(own, start_daemon):
+    """With the database down from the start the daemon serves, says so, and recovers by itself."""
+    await own.write()
+    own.postgres.stop("fast")
+    daemon = await start_daemon(own.monitor_dsn)
+    follower = await daemon.follow()
+    await follower.reason("db", "db.refused", 2)
+    assert (await daemon.get("readyz"))[0] == 200
+    own.postgres.start()
+    await well(follower, 3)
+
+
+async def test_the_end(own, tmp_path):
+    """On SIGTERM subscribers are told to come back (1012), and the daemon exits with 0 within five seconds."""
+    import signal
+
+    daemon = await Daemon.start(tmp_path, own.monitor_dsn)
+    follower = await daemon.settled()
+    daemon.process.send_signal(signal.SIGTERM)
+    assert await follower.closed(5) == 1012
+    async with asyncio.timeout(5):
+        assert await daemon.process.wait() == 0
+    left = await own.connection.fetchval(
+        "select count(*) from pg_stat_activity where application_name like 'huph-monitor %'"
+    )
+    assert left == 0
+    await daemon.stop()
+
+
+async def test_the_end_while_the_database_hangs(own, tmp_path):
+    """A database that does not answer cannot delay the end either."""
+    daemon = await Daemon.start(tmp_path, own.monitor_dsn)
+    await daemon.settled()
+    own.postgres.freeze()
+    await asyncio.sleep(0.1)
+    assert await daemon.stop() == 0
