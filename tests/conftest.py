@@ -15,8 +15,9 @@ import pytest
 
 from monitor.demo import schema
 from monitor.demo.postgres import EmbeddedPostgres
+from tests.bench.stage import furnish
 from tests.daemon import Daemon
-from tests.platform import Platform
+from tests.watched import Platform
 
 SETTINGS = {"max_connections": "100"}
 
@@ -37,16 +38,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 async def template(postgres: EmbeddedPostgres) -> str:
     """The platform's schema with its triggers and the monitor's role, as the role script makes it."""
-    await schema.create_database(postgres, "unused")
-    connection = await asyncpg.connect(postgres.dsn(schema.DATABASE))
-    await schema.create_tables(connection)
-    await schema.create_triggers(connection)
-    await schema.grant_monitor(connection)
-    await connection.execute(
-        "insert into conversations (user_id, cluster_id, handled_by)"
-        " select (select min(id) from users where role = 'user'), (select min(id) from clusters), handler"
-        " from unnest(array['bot', 'counselor']) with ordinality as h (handler, n) order by n"
-    )
+    connection = await furnish(postgres)
     await connection.close()
     return schema.DATABASE
 

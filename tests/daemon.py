@@ -73,8 +73,9 @@ class Follower:
     async def reason(self, check: str, code: str | None, within: float) -> float:
         """Wait until a check's primary reason is this one (None: a plain ok); give the seconds it took."""
         return await self.until(
-            lambda d: d["checks"][check].get("reason") == code
-            and (code is not None or d["checks"][check]["verdict"] == "ok"),
+            lambda d: (
+                d["checks"][check].get("reason") == code and (code is not None or d["checks"][check]["verdict"] == "ok")
+            ),
             within,
         )
 
@@ -100,12 +101,19 @@ class Daemon:
 
     @classmethod
     async def start(
-        cls, folder: Path, dsn: str, *, config: str = 'quiet_hours = ""', base_path: str = "/", limits: str = ""
+        cls,
+        folder: Path,
+        dsn: str,
+        *,
+        config: str = 'quiet_hours = ""',
+        base_path: str = "/",
+        limits: str = "",
+        port: int = 0,
     ) -> Daemon:
         name = uuid4().hex[:8]
         path, log = folder / f"{name}.toml", folder / f"{name}.log"
         path.write_text(
-            f'{config}\n[database]\ndsn = "{dsn}"\n[http]\nport = 0\nbase_path = "{base_path}"\n[limits]\n{limits}\n'
+            f'{config}\n[database]\ndsn = "{dsn}"\n[http]\nport = {port}\nbase_path = "{base_path}"\n[limits]\n{limits}\n'
         )
         environment = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
         with log.open("wb") as output:

@@ -56,10 +56,12 @@ class Puller:
 
     async def run(self) -> None:
         """Ask for ever."""
+        took = 0.0
         while True:
             self._wake.clear()
-            took = await self._ask()
-            rest = max(self.pull.rest_s, REST_FACTOR * took)
+            before, took = took, await self._ask()
+            # One slow answer is a stumble (a cold session, a busy host); two in a row are what it costs.
+            rest = max(self.pull.rest_s, REST_FACTOR * min(before, took))
             await asyncio.sleep(rest)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._sweep_s - rest)):

@@ -176,9 +176,11 @@ async def test_last_fired_is_the_moment_of_the_signal(platform, start_daemon):
         await platform.connection.execute("update conversations set handled_by = handled_by where id = 1")
         before = follower.document["checks"]["triggers"]["detail"]["triggers"]["trg_conversations_notify"]
         await follower.until(
-            lambda d, before=before: d["checks"]["triggers"]["detail"]["triggers"]["trg_conversations_notify"]
-            .get("last_fired") not in {None, before.get("last_fired")}
-            or before.get("last_fired"),
+            lambda d, before=before: (
+                d["checks"]["triggers"]["detail"]["triggers"]["trg_conversations_notify"].get("last_fired")
+                not in {None, before.get("last_fired")}
+                or before.get("last_fired")
+            ),
             1,
         )
         async with asyncio.timeout(1):

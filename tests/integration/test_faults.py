@@ -6,41 +6,17 @@ import asyncio
 
 import pytest
 
-from monitor.demo import schema
-from monitor.demo.postgres import EmbeddedPostgres
+from tests.bench.stage import stage
 from tests.daemon import Daemon
-from tests.platform import Platform
 
 CHILDREN = ("realtime", "triggers", "recent_activity", "message_throughput")
 
 
 @pytest.fixture
-async def own(tmp_path_factory, template, postgres):
+async def own():
     """A platform on a PostgreSQL of this test's own, which it may break."""
-    import shutil
-    import tempfile
-    from pathlib import Path
-
-    import asyncpg
-
-    base = Path(tempfile.mkdtemp(prefix="huph-monitor-fault-"))
-    base.chmod(0o711)
-    server = EmbeddedPostgres(base, {"fsync": "off"}, durable=True)
-    server.init()
-    server.start()
-    await schema.create_database(server, "unused")
-    connection = await asyncpg.connect(server.dsn(schema.DATABASE))
-    await schema.create_tables(connection)
-    await schema.create_triggers(connection)
-    await schema.grant_monitor(connection)
-    await connection.execute(
-        "insert into conversations (user_id, cluster_id, handled_by)"
-        " select min(u.id), min(c.id), 'bot' from users u, clusters c where u.role = 'user'"
-    )
-    yield Platform(server, schema.DATABASE, connection)
-    server.thaw()
-    server.stop("immediate")
-    shutil.rmtree(base, ignore_errors=True)
+    async with stage() as (platform, _):
+        yield platform
 
 
 async def well(follower, within):
@@ -63,9 +39,7 @@ async def test_killed_and_started_again(own, start_daemon):
     await well(follower, 3)
     own.postgres.kill()
     await follower.reason("db", "db.refused", 1)
-    await follower.until(
-        lambda d: all(d["checks"][name].get("reason") == "unknown.blocked_by" for name in CHILDREN), 1
-    )
+    await follower.until(lambda d: all(d["checks"][name].get("reason") == "unknown.blocked_by" for name in CHILDREN), 1)
     entry = follower.document["checks"]["db"]
     assert (entry["verdict"], entry["params"]["why"]) == ("fail", "not_running")
     assert follower.document["counts"] == {"ok": 0, "warn": 0, "fail": 1, "unknown": 4}
