@@ -1,0 +1,83 @@
+// The sentence of a reason: its template filled with the wire's parameters, in pieces that are rendered as text only.
+import { number } from '../format/number';
+import type { Place } from '../format/place';
+import { exact, instant, parse } from '../format/time';
+import reasons from './reasons.json';
+import { isWordGroup, text, word } from './text';
+
+export interface Piece {
+  text: string;
+  /** A name of the platform (it may wrap at its underscores) or a moment (its exact time on hover). */
+  kind: 'plain' | 'name' | 'moment';
+  title?: string;
+}
+
+export interface Telling {
+  code: string;
+  params: { [name: string]: unknown };
+  /** The check's own since: what a sentence falls back on, and what "so far" counts from. */
+  since?: string | undefined;
+}
+
+/** How much of a text from the platform is quoted. */
+const QUOTED = 200;
+const MOMENTS = /^(since|at|from|to|last_fired)$|_at$/;
+const NEVER = /^last_/;
+
+export function sentence(telling: Telling, now: number, place: Place): Piece[] {
+  const known = reasons as Record<string, Record<Place['language'], string>>;
+  const template = Object.hasOwn(known, telling.code) ? known[telling.code]?.[place.language] : undefined;
+  if (template === undefined) {
+    return [{ kind: 'plain', text: text('reason.unlisted', place.language, { code: telling.code }) }];
+  }
+  return template.split(/(\{\w+\})/).flatMap((part): Piece[] => {
+    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    if (name !== undefined) return [piece(name, telling, now, place)];
+    return part === '' ? [] : [{ kind: 'plain', text: part }];
+  });
+}
+
+export function plain(pieces: Piece[]): string {
+  return pieces.map((one) => one.text).join('');
+}
+
+function piece(name: string, telling: Telling, now: number, place: Place): Piece {
+  const { language } = place;
+  const value = Object.hasOwn(telling.params, name) ? telling.params[name] : undefined;
+  if (MOMENTS.test(name)) {
+    const moment = parse(typeof value === 'string' ? value : name === 'since' ? telling.since : undefined);
+    if (moment !== undefined) {
+      return { kind: 'moment', text: instant(moment, now, place), title: exact(moment, place) };
+    }
+    if (NEVER.test(name)) return { kind: 'plain', text: text('reason.never', language) };
+  }
+  if (name === 'elapsed_s') {
+    const began = parse(typeof telling.params.since === 'string' ? telling.params.since : telling.since);
+    if (began !== undefined) {
+      return { kind: 'plain', text: number(Math.max(0, Math.floor((now - began) / 1000)), language) };
+    }
+  }
+  if (typeof value === 'number') return { kind: 'plain', text: number(value, language) };
+  if (Array.isArray(value)) return { kind: 'name', text: quoted(value.map(String).join(', ')) };
+  if (typeof value === 'string' && value !== '') return worded(name, value, place);
+  return { kind: 'plain', text: text('reason.no_value', language) };
+}
+
+function worded(name: string, value: string, place: Place): Piece {
+  const group = name === 'parent' ? 'check' : name === 'last_verdict' ? 'verdict' : name;
+  const told = isWordGroup(group) ? word(group, value, place.language) : value;
+  return told === value ? { kind: 'name', text: quoted(value) } : { kind: 'plain', text: told };
+}
+
+/** Text from the platform: cut, and its control characters shown instead of obeyed. */
+export function quoted(value: string): string {
+  const cut = value.length > QUOTED ? `${value.slice(0, QUOTED)}…` : value;
+  return Array.from(cut, (letter) => {
+    const code = letter.codePointAt(0) ?? 0;
+    if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+    // Marks that turn the direction of writing could make a name read as another one.
+    return code === 0x7f || (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)
+      ? '\u2421'
+      : letter;
+  }).join('');
+}

@@ -1,0 +1,106 @@
+// The one writer of what the page knows: the document, the place in line, the link and when it last spoke.
+import { applyPatch } from './patch';
+import { judge } from './position';
+import type { HealthDocument, JsonObject, Message, Position } from './wire';
+
+export interface LiveState {
+  readonly document: HealthDocument;
+  readonly position: Position;
+  readonly link: 'live' | 'lost';
+  /** The monitor's clock minus this machine's, so that ages are right on a machine whose clock is wrong. */
+  readonly offset_ms: number;
+}
+
+/** Less than this is the way over the network, not a wrong clock. */
+const OFFSET_NOISE_MS = 1500;
+/** A snapshot that was asked for and did not come is asked for again, well inside the daemon's inbound limit. */
+const ASK_AGAIN_MS = 10_000;
+
+export class LiveDocument {
+  #state: LiveState;
+  #asked_at: number | undefined;
+  readonly #changed: (state: LiveState) => void;
+
+  constructor(document: HealthDocument, now: number, changed: (state: LiveState) => void) {
+    this.#changed = changed;
+    this.#state = { document, position: document.position, link: 'live', offset_ms: 0 };
+    this.#adopt({ offset_ms: this.#offset(document.as_of, now) });
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
+  /** The caller must send a subscribe when the answer is 'resync'; until the snapshot comes nothing else is applied. */
+  receive(message: Message, now: number): 'resync' | undefined {
+    const action = judge(this.#state.position.seq, message);
+    if (action === 'resync' || (this.#asked_at !== undefined && message.type !== 'snapshot')) {
+      return this.#ask(action, message, now);
+    }
+    if (action === 'ignore') return undefined;
+    switch (message.type) {
+      case 'snapshot':
+        this.#asked_at = undefined;
+        this.#adopt({
+          document: message.data,
+          position: { epoch: message.epoch, seq: message.seq },
+          link: 'live',
+          offset_ms: this.#offset(message.data.as_of, now),
+        });
+        break;
+      case 'diff':
+        this.#adopt({
+          document: this.#patched(message.patch),
+          position: { epoch: this.#state.position.epoch, seq: message.seq },
+        });
+        break;
+      case 'bookmark':
+        this.#adopt({
+          document: this.#patched(bookmarked(this.#state.document, message.as_of, message.evidence)),
+          offset_ms: this.#offset(message.as_of, now),
+        });
+        break;
+    }
+    return undefined;
+  }
+
+  /** A new connection begins with its own snapshot: what was asked on the old one will not be answered. */
+  linked(): void {
+    this.#asked_at = undefined;
+  }
+
+  lost(): void {
+    if (this.#state.link !== 'lost') this.#adopt({ link: 'lost' });
+  }
+
+  #ask(action: string, message: Message, now: number): 'resync' | undefined {
+    if (action !== 'resync' && message.type !== 'bookmark') return undefined;
+    if (this.#asked_at !== undefined && now - this.#asked_at < ASK_AGAIN_MS) return undefined;
+    this.#asked_at = now;
+    return 'resync';
+  }
+
+  #patched(patch: JsonObject): HealthDocument {
+    return applyPatch(this.#state.document as unknown as JsonObject, patch) as unknown as HealthDocument;
+  }
+
+  #offset(stamp: string, now: number): number {
+    const offset = Date.parse(stamp) - now;
+    if (Number.isNaN(offset)) return this.#state.offset_ms;
+    return Math.abs(offset - this.#state.offset_ms) > OFFSET_NOISE_MS ? offset : this.#state.offset_ms;
+  }
+
+  #adopt(change: Partial<LiveState>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#changed(this.#state);
+  }
+}
+
+/** Evidence refreshed with the same meaning is no diff: its age travels in the bookmark. */
+function bookmarked(document: HealthDocument, as_of: string, evidence: { [check: string]: string }): JsonObject {
+  const checks: JsonObject = {};
+  for (const [name, observed_at] of Object.entries(evidence)) {
+    if (Object.hasOwn(document.checks, name)) checks[name] = { observed_at };
+  }
+  return { as_of, checks };
+}

@@ -1,0 +1,80 @@
+// The wire itself: the only file that knows WebSocket. Connects, listens for silence, and comes back by itself.
+import { decode, SUBPROTOCOL } from './protocol';
+import type { Message } from './wire';
+
+export interface Ears {
+  connected(): void;
+  /** 'resync' asks the daemon for a fresh document on this same connection. */
+  message(message: Message): 'resync' | undefined;
+  lost(): void;
+}
+
+/** Bookmarks come every 3 s, so 8 s of silence are two of them missed. */
+const SILENCE_MS = 8000;
+const FIRST_STEP_MS = 500;
+const RESTART_STEP_MS = 1000;
+const LAST_STEP_MS = 30_000;
+/** "Service restart": everyone is thrown out at once and must not come back at once. */
+const RESTART = 1012;
+
+export class Link {
+  readonly #address: string;
+  readonly #ears: Ears;
+  #socket: WebSocket | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #step_ms = FIRST_STEP_MS;
+
+  constructor(address: string, ears: Ears) {
+    this.#address = address;
+    this.#ears = ears;
+  }
+
+  open(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    const socket = new WebSocket(this.#address, SUBPROTOCOL);
+    this.#socket = socket;
+    this.#listen();
+    socket.onopen = () => this.#ears.connected();
+    socket.onmessage = (event) => {
+      if (socket !== this.#socket || typeof event.data !== 'string') return;
+      this.#listen();
+      const message = decode(event.data);
+      if (message === undefined) return this.#drop(socket);
+      if (message.type === 'snapshot') this.#step_ms = FIRST_STEP_MS;
+      if (this.#ears.message(message) === 'resync') socket.send(JSON.stringify({ type: 'subscribe' }));
+    };
+    socket.onclose = (event) => {
+      if (socket !== this.#socket) return;
+      if (event.code === RESTART) this.#step_ms = RESTART_STEP_MS;
+      this.#again();
+    };
+  }
+
+  /** Something says that the network may be back (a tab in front again, the machine online): do not sleep on. */
+  hurry(): void {
+    if (this.#retry !== undefined) this.open();
+  }
+
+  #listen(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#socket && this.#drop(this.#socket), SILENCE_MS);
+  }
+
+  /** A peer that went silent will not answer a close either, so its close event is not waited for. */
+  #drop(socket: WebSocket): void {
+    if (socket === this.#socket) this.#again();
+    socket.close();
+  }
+
+  #again(): void {
+    this.#socket = undefined;
+    clearTimeout(this.#silence);
+    this.#ears.lost();
+    // Full jitter: any moment of the step, so that a thousand pages do not knock together.
+    const delay = Math.random() * this.#step_ms;
+    this.#step_ms = Math.min(this.#step_ms * 2, LAST_STEP_MS);
+    this.#retry = setTimeout(() => this.open(), delay);
+  }
+}

@@ -1,0 +1,100 @@
+// The series that the charts draw: asked for by REST, checked, and joined with the window that is still running.
+import { isObject } from './protocol';
+import { momentAt, numberAt } from './read';
+import type { Json } from './wire';
+
+export const SENDERS = ['user', 'bot', 'counselor'] as const;
+export type Sender = (typeof SENDERS)[number];
+
+export interface Point {
+  at: number;
+  value: number;
+}
+
+export interface Rates {
+  start: number;
+  step_ms: number;
+  counts: Record<Sender, number[]>;
+}
+
+export async function fetchRates(): Promise<Rates | undefined> {
+  return decodeRates(await fetchJson('api/v1/series/message_rates'));
+}
+
+export async function fetchLatency(): Promise<Point[] | undefined> {
+  return decodeLatency(await fetchJson('api/v1/series/db_latency'));
+}
+
+export function decodeRates(answer: Json | undefined): Rates | undefined {
+  const start = momentAt(answer, 'start');
+  const step_s = numberAt(answer, 'step_s');
+  if (!isObject(answer) || start === undefined || !step_s || !isObject(answer.counts)) return undefined;
+  const { user, bot, counselor } = answer.counts;
+  const counts = { user: numbers(user), bot: numbers(bot), counselor: numbers(counselor) };
+  return { start, step_ms: step_s * 1000, counts };
+}
+
+export function decodeLatency(answer: Json | undefined): Point[] | undefined {
+  if (!isObject(answer) || !Array.isArray(answer.points)) return undefined;
+  return answer.points.flatMap((pair) => {
+    const [seconds, value] = numbers(pair);
+    return seconds === undefined || value === undefined ? [] : [{ at: seconds * 1000, value }];
+  });
+}
+
+/** The document carries the running window as it grows; the series is a minute old at worst. */
+export function withWindow(rates: Rates, detail: Json | undefined): Rates {
+  const start = momentAt(detail, 'window', 'start');
+  if (start === undefined) return rates;
+  const index = Math.round((start - rates.start) / rates.step_ms);
+  const length = rates.counts.user.length;
+  if (index < 0 || index > length + 1) return rates;
+  const shift = Math.max(0, index - length + 1);
+  const counts = { ...rates.counts };
+  for (const sender of SENDERS) {
+    const grown = [...rates.counts[sender]];
+    while (grown.length <= index) grown.push(0);
+    grown[index] = Math.max(numberAt(detail, 'window', sender) ?? 0, 0);
+    counts[sender] = grown.slice(shift);
+  }
+  return { ...rates, start: rates.start + shift * rates.step_ms, counts };
+}
+
+/** One point per window, all senders together unless one is named; the last one is still running. */
+export function windows(rates: Rates, sender?: Sender): Point[] {
+  const chosen: readonly Sender[] = sender === undefined ? SENDERS : [sender];
+  const length = Math.max(...chosen.map((one) => rates.counts[one].length));
+  return Array.from({ length }, (_, index) => ({
+    at: rates.start + index * rates.step_ms,
+    value: chosen.reduce((sum, one) => sum + (rates.counts[one][index] ?? 0), 0),
+  }));
+}
+
+/** Means of several windows, for a picture too narrow to draw each. */
+export function grouped(points: Point[], size: number): Point[] {
+  if (size <= 1) return points;
+  const groups: Point[] = [];
+  for (let index = 0; index < points.length; index += size) {
+    const group = points.slice(index, index + size);
+    const first = group[0];
+    if (first) groups.push({ at: first.at, value: group.reduce((sum, one) => sum + one.value, 0) / group.length });
+  }
+  return groups;
+}
+
+function numbers(value: Json | undefined): number[] {
+  return Array.isArray(value) ? value.filter((one): one is number => typeof one === 'number') : [];
+}
+
+async function fetchJson(path: string): Promise<Json | undefined> {
+  try {
+    const answer = await fetch(new URL(path, document.baseURI), {
+      signal: AbortSignal.timeout(8000),
+      cache: 'no-store',
+    });
+    return answer.ok ? ((await answer.json()) as Json) : undefined;
+  } catch {
+    // A chart without its series shows no line; the link's own silence is told elsewhere.
+    return undefined;
+  }
+}

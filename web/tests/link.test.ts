@@ -1,0 +1,144 @@
+// The wire: silence is noticed, and the way back is quick, jittered and bounded.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Link } from '../src/live/link';
+import type { Message } from '../src/live/wire';
+import { sample } from './sample';
+
+/** A small true socket: opens, says what it is told to say, and closes when either side wants to. */
+class Socket {
+  static made: Socket[] = [];
+  onopen?: () => void;
+  onmessage?: (event: { data: unknown }) => void;
+  onclose?: (event: { code: number }) => void;
+  sent: string[] = [];
+  closed = false;
+  readonly address: string;
+  readonly protocol: string;
+  constructor(address: string, protocol: string) {
+    this.address = address;
+    this.protocol = protocol;
+    Socket.made.push(this);
+  }
+  send(text: string) {
+    this.sent.push(text);
+  }
+  close() {
+    this.closed = true;
+  }
+}
+
+const bookmark = JSON.stringify({ type: 'bookmark', seq: 1, as_of: 'x', evidence: {} });
+const snapshot = JSON.stringify({ type: 'snapshot', epoch: 1, seq: 1, reason: 'initial', data: sample({ db: {} }) });
+let lost = 0;
+let heard: Message[] = [];
+let answer: 'resync' | undefined;
+
+function open(): Link {
+  const link = new Link('ws://board/api/v1/stream', {
+    connected: () => {},
+    message: (message) => {
+      heard.push(message);
+      return answer;
+    },
+    lost: () => {
+      lost += 1;
+    },
+  });
+  link.open();
+  return link;
+}
+const latest = () => Socket.made.at(-1) as Socket;
+
+describe('link', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal('WebSocket', Socket);
+    vi.spyOn(Math, 'random').mockReturnValue(1);
+    Socket.made = [];
+    lost = 0;
+    heard = [];
+    answer = undefined;
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+  });
+
+  it('names its subprotocol and hands on what it hears', () => {
+    open();
+    expect(latest().protocol).toBe('health.v1.json');
+    latest().onmessage?.({ data: snapshot });
+    expect(heard).toHaveLength(1);
+  });
+
+  it('asks for a fresh document on the same connection', () => {
+    open();
+    answer = 'resync';
+    latest().onmessage?.({ data: bookmark });
+    expect(latest().sent).toEqual(['{"type":"subscribe"}']);
+    expect(Socket.made).toHaveLength(1);
+  });
+
+  it('takes 8 s of silence for a dead link, and every message for life', () => {
+    open();
+    vi.advanceTimersByTime(7900);
+    latest().onmessage?.({ data: bookmark });
+    vi.advanceTimersByTime(7900);
+    expect(lost).toBe(0);
+    const dead = latest();
+    vi.advanceTimersByTime(200);
+    expect(lost).toBe(1);
+    expect(dead.closed).toBe(true);
+    dead.onmessage?.({ data: snapshot });
+    expect(heard).toHaveLength(1);
+  });
+
+  it('comes back after 0.5 s at first, doubling to 30 s, and starts small again once it was served', () => {
+    open();
+    const waits: number[] = [];
+    for (let round = 0; round < 9; round += 1) {
+      const count = Socket.made.length;
+      latest().onclose?.({ code: 1006 });
+      let waited = 0;
+      while (Socket.made.length === count) {
+        vi.advanceTimersByTime(100);
+        waited += 100;
+      }
+      waits.push(waited);
+    }
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+    latest().onmessage?.({ data: snapshot });
+    latest().onclose?.({ code: 1006 });
+    const count = Socket.made.length;
+    vi.advanceTimersByTime(500);
+    expect(Socket.made).toHaveLength(count + 1);
+  });
+
+  it('waits up to 1 s after a restart', () => {
+    open();
+    latest().onclose?.({ code: 1012 });
+    vi.advanceTimersByTime(999);
+    expect(Socket.made).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(Socket.made).toHaveLength(2);
+  });
+
+  it('hurries when the machine is back, but never opens a second connection', () => {
+    const link = open();
+    link.hurry();
+    expect(Socket.made).toHaveLength(1);
+    latest().onclose?.({ code: 1006 });
+    link.hurry();
+    expect(Socket.made).toHaveLength(2);
+    vi.advanceTimersByTime(600);
+    expect(Socket.made).toHaveLength(2);
+  });
+
+  it('leaves a connection that speaks what it cannot read', () => {
+    open();
+    latest().onmessage?.({ data: 'no JSON' });
+    expect(lost).toBe(1);
+    expect(Socket.made[0]?.closed).toBe(true);
+  });
+});

@@ -1,0 +1,42 @@
+// The geometry of the charts.
+import { describe, expect, it } from 'vitest';
+import { gaps, linePath, scale, stepPath, timeTicks, yTicks } from '../src/parts/plot';
+
+const same = scale(0, 1, 0, 1);
+
+describe('plot', () => {
+  it('ends its axis above the highest value', () => {
+    expect(yTicks(17, true).at(-1)).toBe(20);
+    expect(yTicks(312, true).at(-1)).toBe(400);
+    expect(yTicks(0, true)).toEqual([0, 1, 2, 3, 4]);
+    for (const highest of [0.2, 0.9, 3, 7, 48, 101, 999])
+      expect(yTicks(highest, false).at(-1)).toBeGreaterThanOrEqual(highest);
+  });
+  it('has ticks at whole hours of the zone, half-hour zones included', () => {
+    const from = Date.parse('2026-11-22T00:10:00Z');
+    const day = 86_400_000;
+    expect(timeTicks(from, from + day, 180, 'Asia/Jakarta')).toHaveLength(8);
+    expect(timeTicks(from, from + day, 60, 'Asia/Kolkata')[0]).toBe(Date.parse('2026-11-22T00:30:00Z'));
+  });
+  it('holds a window for the whole of its step', () => {
+    expect(
+      stepPath(
+        [
+          { at: 0, value: 2 },
+          { at: 5, value: 3 },
+        ],
+        5,
+        same,
+        same,
+      ),
+    ).toBe('M0 2H5L5 3H10');
+  });
+  it('never bridges a hole', () => {
+    const points = [0, 1, 2, 10, 11].map((at) => ({ at, value: 1 }));
+    expect(linePath(points, 3, same, same).match(/M/g)).toHaveLength(2);
+    expect(gaps(points, 3, 0, 20)).toEqual([
+      [2, 10],
+      [11, 20],
+    ]);
+  });
+});
