@@ -9,12 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from monitor import config, logs
 from monitor.app import App
+from monitor.demo import state
 from monitor.errors import MonitorError
 
 DEMO_STOPS_S = 4.0
@@ -62,18 +63,27 @@ def _serve(loaded: config.Config, control: str | None) -> int:
 
 
 def _plan(loaded: config.Config) -> int:
-    profile = loaded.profile
+    App(loaded)  # reads every query of the profile
+    profile, http = loaded.profile, loaded.http
+    host = f"[{http.host}]" if ":" in http.host else http.host
     _say(f"Platform {profile.platform}, profile complete, nothing wrong.")
     _say(f"Database {loaded.database.label} as {loaded.database.role or 'the default role'}.")
     _say(f"Channels: {', '.join(profile.channels)}.")
     _say(f"Triggers: {', '.join(trigger.name for trigger in profile.triggers)}.")
-    _say(f"Page: http://{loaded.http.host}:{loaded.http.port}{loaded.http.base_path}")
+    _say(f"Page: http://{host}:{http.port}{http.base_path}")
     return 0
 
 
 @contextmanager
 def _demo() -> Iterator[dict[str, str]]:
     """Run a demo platform as a process of its own, on a leash: it stops when our end of its standard input is gone."""
+    already: dict[str, str] | None = None
+    with suppress(MonitorError):
+        already = state.running(state.home() / "demo")
+    if already is not None:
+        _say("Nothing is configured: watching the demo platform that is running already.")
+        yield already
+        return
     _say("Nothing is configured: starting a demo platform (the first time takes a few seconds) ...")
     command = [sys.executable, "-m", "monitor", "demo", "run", "--leash"]
     # Its own session: Ctrl-C reaches only us, and we end it in order.

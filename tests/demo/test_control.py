@@ -1,0 +1,74 @@
+"""The demo's door: only this machine, only on purpose."""
+
+import aiohttp
+import pytest
+
+from monitor.demo.control import Control
+from monitor.demo.mischief import Mischief
+
+
+@pytest.fixture
+async def door(server):
+    control = Control(Mischief(server, None), lambda: {"fact": 1})
+    await control.start()
+    async with aiohttp.ClientSession(control.url) as session:
+        yield session
+    await control.stop()
+
+
+PRESSED = {"X-Demo": "1"}
+
+
+async def test_a_button_breaks_and_mends(huph, door):
+    """What is pressed happens, and the state of every kind tells of it."""
+    async with door.post("break/drop-trigger", headers=PRESSED) as answer:
+        assert await answer.json() == {"broken": ["drop-trigger"]}
+    async with door.get("kinds") as answer:
+        kinds = await answer.json()
+    assert [name for name, kind in kinds.items() if kind["broken"]] == ["drop-trigger"]
+    assert all(kind["about"] for kind in kinds.values())
+    async with door.post("mend", headers=PRESSED) as answer:
+        assert await answer.json() == {"broken": []}
+
+
+@pytest.mark.parametrize("path", ["break/nonsense", "mend/nonsense"])
+async def test_an_unknown_kind_is_named(door, path):
+    """The answer says which kinds there are."""
+    async with door.post(path, headers=PRESSED) as answer:
+        assert answer.status == 404
+        assert "crash-postgres" in (await answer.json())["error"]
+
+
+async def test_no_other_page_can_press(door):
+    """Without the header that no form can send nothing is broken, and another origin is not given leave to send it."""
+    async with door.post("break/drop-trigger") as answer:
+        assert answer.status == 403
+    asked = {"Origin": "https://example.test", "Access-Control-Request-Headers": "x-demo"}
+    async with door.options("break/drop-trigger", headers=asked) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    "host", ["example.test", "example.test:80", "127.0.0.1.example.test", "localhost.example.test", "[", ""]
+)
+async def test_a_foreign_name_is_refused(door, host):
+    """A site that points its own name at this machine gets neither a press nor a word."""
+    for request in (door.get("info", headers={"Host": host}), door.post("mend", headers={"Host": host, **PRESSED})):
+        async with request as answer:
+            assert answer.status in {400, 403}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost", "[::1]:8080"])
+async def test_names_of_this_machine_are_welcome(door, host):
+    """A forwarded port keeps a loopback name."""
+    async with door.get("info", headers={"Host": host}) as answer:
+        assert await answer.json() == {"fact": 1}
+
+
+async def test_the_page_is_there_and_cannot_be_framed(door):
+    """The buttons have a page, and no other page may lay itself over it."""
+    async with door.get("/") as answer:
+        assert answer.content_type == "text/html"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "X-Demo" in await answer.text()

@@ -1,0 +1,86 @@
+"""Eight weeks that look lived in, and the filling of a gap."""
+
+import asyncio
+import time
+from collections import Counter
+from datetime import timedelta
+
+from monitor.demo import history
+from monitor.demo.rhythm import PLACE, Rhythm
+
+
+def test_the_same_seed_tells_the_same_past(rhythm, end, past):
+    """The same number and the same end draw the same rows; another number draws others."""
+    assert history.draw(rhythm, history.whole(end)) == past
+    other = Rhythm(8, rhythm.today)
+    assert history.draw(other, history.whole(end)).messages[:100] != past.messages[:100]
+
+
+def test_it_has_the_shape_of_a_platform(past, end):
+    """About three messages a minute at the peak of a working day, next to none at night, fewer at weekends."""
+    at = [row[3].astimezone(PLACE) for row in past.messages]
+    assert at == sorted(at)
+    assert end - history.SPAN <= at[0]
+    assert at[-1] < end
+    by_hour = Counter(moment.hour for moment in at if moment.weekday() < 5)
+    workdays = len({moment.date() for moment in at if moment.weekday() < 5})
+    assert 2.0 < max(by_hour.values()) / workdays / 60 < 4.0
+    assert sum(by_hour[hour] for hour in (23, 0, 1, 2, 3, 4)) < 0.02 * sum(by_hour.values())
+    by_day = Counter(moment.weekday() for moment in at)
+    assert by_day[6] < 0.7 * by_day[1]
+
+
+def test_people_answer_each_other(past):
+    """One in ten conversations is a counselor's, and the counselor hears of it."""
+    handlers = Counter(row[3] for row in past.conversations)
+    assert 0.08 < handlers["counselor"] / len(past.conversations) < 0.12
+    assert Counter(row[1] for row in past.notifications)["takeover"] == handlers["counselor"]
+    assert {row[1] for row in past.messages} == {"user", "bot", "counselor"}
+
+
+def test_jobs_ran_and_seldom_failed(past):
+    """Every job has its runs; a failure has a reason and a success has none."""
+    assert {row[0] for row in past.cron_runs} == {job.name for job in history.jobs.JOBS}
+    failed = [row for row in past.cron_runs if row[1] == "failed"]
+    assert 0 < len(failed) < 0.02 * len(past.cron_runs)
+    assert all((row[1] == "failed") == bool(row[2]) for row in past.cron_runs)
+
+
+async def test_it_is_written_fast_and_silently(huph, past, server):
+    """Eight weeks go in within seconds, and nobody who listens hears of them."""
+    heard = []
+    await huph.add_listener("messages", lambda *_: heard.append(1))
+    began = time.monotonic()
+    await history.write(huph, past)
+    assert time.monotonic() - began < 3
+    assert await huph.fetchval("select count(*) from messages") == len(past.messages)
+    await huph.execute("notify messages, 'own'")
+    await asyncio.sleep(0.05)
+    assert heard == [1]
+    # The next conversation of the platform gets the next number.
+    number = await huph.fetchval("insert into conversations (user_id, cluster_id) values (1001, 1) returning id")
+    assert number == len(past.conversations) + 1
+    orphans = "select count(*) from messages m left join conversations c on c.id = m.conversation_id where c.id is null"
+    assert await huph.fetchval(orphans) == 0
+
+
+async def test_a_gap_is_filled_from_where_it_began(huph, rhythm, end):
+    """After a pause of 21 hours, exactly these hours are added: no message and no run of a job twice, none missing."""
+    stopped = end - timedelta(hours=21)
+    begin = stopped - timedelta(days=1)
+    first = history.Gap(begin, stopped, 1, {job.name: begin for job in history.jobs.JOBS})
+    await history.write(huph, history.draw(rhythm, first))
+    await huph.execute("insert into cron_runs (job, status, started_at) values ('follow_up', 'running', $1)", stopped)
+
+    gap = await history.find_gap(huph, end)
+    assert stopped - timedelta(minutes=30) < gap.begin < stopped
+    await history.write(huph, history.draw(rhythm, gap))
+
+    assert (
+        await huph.fetchval("select count(*) from cron_runs where job = 'follow_up'") == 45 * 3 - 1
+    )  # both ends stand on the clock, and neither counts
+    assert await huph.fetchval("select count(*) from cron_runs where finished_at is null") == 0
+    newest = await huph.fetchval("select max(created_at) from messages")
+    assert end - timedelta(minutes=30) < newest < end
+    starts = await huph.fetch("select created_at from conversations group by 1 having count(*) > 1")
+    assert starts == []

@@ -1,0 +1,149 @@
+"""The demo as a person meets it: a process, its commands, its end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from monitor.demo import processes, schema
+from monitor.demo.mischief import TRIGGER
+
+ROOT = Path(__file__).parents[2]
+
+
+async def ask(dsn, question, *arguments):
+    session = await asyncpg.connect(dsn, timeout=2)
+    try:
+        return await session.fetchval(question, *arguments)
+    finally:
+        session.terminate()
+
+
+async def test_it_says_one_line_when_it_is_ready(demo, eventually):
+    """The line names a configuration that works and an address that answers; messages flow by then."""
+    assert set(demo.ready) == {"config", "control"}
+    dsn = tomllib.loads(Path(demo.ready["config"]).read_text())["database"]["dsn"]
+    assert await ask(dsn, "select current_user") == schema.MONITOR
+    assert await ask(dsn, "select min(created_at) < now() - interval '55 days' from messages")
+    question = "select count(*) from messages where created_at > now() - interval '10 s'"
+    await eventually(lambda: ask(dsn, question))
+    with urllib.request.urlopen(demo.ready["control"], timeout=5) as page:
+        assert page.status == 200
+
+
+async def test_info_tells_a_test_everything(demo):
+    """Where it is, who it is, what is broken; the superuser's DSN for the owner of the directory only."""
+    info = json.loads(demo.call("info", "--json").stdout)
+    assert info["config"] == demo.ready["config"]
+    assert info["control"] == demo.ready["control"]
+    assert info["state_dir"] == str(demo.directory)
+    assert info["pids"]["demo"] == demo.process.pid
+    assert info["broken"] == []
+    assert await ask(info["dsn"], "show is_superuser") == "on"
+    assert await ask(info["monitor_dsn"], "show is_superuser") == "off"
+    assert (await ask(info["dsn"], "show server_version")).startswith(info["postgres"]["version"])
+    assert str(info["postgres"]["port"]) in info["dsn"]
+    with urllib.request.urlopen(f"{info['control']}info", timeout=5) as answer:
+        assert "dsn" not in json.load(answer)
+    assert info["config"] in demo.call("info").stdout
+
+
+async def test_break_and_mend_by_command(demo):
+    """A kind that is broken by one command is seen by the others and in PostgreSQL, and mended by another."""
+    dsn = demo.info()["dsn"]
+    assert "drop-trigger" in demo.call("break", "drop-trigger").stdout
+    assert demo.info()["broken"] == ["drop-trigger"]
+    assert "broken  drop-trigger" in demo.call("list").stdout
+    assert await ask(dsn, "select count(*) from pg_trigger where tgname = $1", TRIGGER) == 0
+    demo.press("break/crash-postgres")
+    assert demo.info()["pids"]["postgres"] is None
+    demo.call("mend")
+    assert demo.info()["broken"] == []
+    assert await ask(dsn, "select count(*) from pg_trigger where tgname = $1", TRIGGER) == 1
+
+
+def test_what_goes_wrong_is_one_sentence(demo, directory):
+    """2 for a word that does not exist, 1 for what cannot be done now; never a traceback."""
+    assert "There is no kind 'nonsense'" in demo.call("break", "nonsense", code=2).stderr
+    demo.press("break/crash-postgres")
+    refused = demo.call("break", "drop-trigger", code=1).stderr
+    demo.press("mend/crash-postgres")
+    assert refused.startswith("PostgreSQL")
+    command = [sys.executable, "-m", "monitor", "demo", "info", "--state", str(directory)]
+    nobody = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=False)
+    assert nobody.returncode == 1
+    assert nobody.stderr == f"No demo is running in {directory}; start one with: huph-monitor demo\n"
+
+
+def test_it_ends_in_order(directory, start_demo):
+    """SIGTERM, even with PostgreSQL frozen: exit code 0 within five seconds, and an ephemeral demo leaves nothing."""
+    with start_demo(directory / "state", "--ephemeral") as demo:
+        demo.press("break/freeze-postgres")
+        began = time.monotonic()
+        demo.process.terminate()
+        assert demo.process.wait(5) == 0
+        assert time.monotonic() - began < 5
+        assert demo.inhabitants() == []
+        assert not demo.directory.exists()
+
+
+async def test_a_durable_one_goes_on_where_it_was(directory, start_demo):
+    """A demo on a leash ends with its parent; the next one has its port and messages, and whole triggers.
+
+    Meanwhile a second demo in the same directory is turned away, and one that is killed leaves no process behind.
+    """
+    with start_demo(directory / "state", "--leash", stdin=subprocess.PIPE) as demo:
+        before = demo.info()
+        oldest = await ask(before["dsn"], "select min(id) || ' ' || min(created_at) from messages")
+        demo.press("break/disable-trigger")
+        command = [sys.executable, "-m", "monitor", "demo", "--state", str(demo.directory)]
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=False)
+        assert second.returncode == 1
+        assert "already running" in second.stderr
+        # Its parent dies: the other end of its standard input is gone.
+        demo.process.stdin.close()
+        assert demo.process.wait(5) == 0
+        assert demo.inhabitants() == []
+    with start_demo(directory / "state", "--no-traffic") as demo:
+        after = demo.info()
+        assert after["dsn"] == before["dsn"]
+        assert await ask(after["dsn"], "select min(id) || ' ' || min(created_at) from messages") == oldest
+        assert await ask(after["dsn"], "select tgenabled from pg_trigger where tgname = $1", TRIGGER) == b"O"
+        # Killed like this it can tidy nothing up, and still nothing of it runs on.
+        demo.process.kill()
+        demo.process.wait()
+        if processes.ON_LINUX:
+            deadline = time.monotonic() + 5
+            while demo.inhabitants():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+
+async def test_a_postgresql_that_dies_is_told_of(demo, eventually):
+    """Killed by somebody else it is not started again, only the log says so, until a person mends it."""
+    os.kill(demo.info()["pids"]["postgres"], signal.SIGKILL)
+    await eventually(lambda: "postgres.died" in demo.log.read_text())
+    assert demo.info()["broken"] == ["crash-postgres"]
+    demo.press("mend")
+    assert demo.info()["pids"]["postgres"]
+
+
+@pytest.mark.parametrize("words", [["--leash"], ["--speed", "0"], ["--seed", "x"]])
+def test_what_it_cannot_do_it_says_at_once(directory, words):
+    """A leash that is no pipe, a speed of nothing: refused before anything is started."""
+    command = [sys.executable, "-m", "monitor", "demo", *words, "--state", str(directory / "state")]
+    refused = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False
+    )
+    assert refused.returncode in {1, 2}
+    assert words[0] in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (directory / "state").exists()
