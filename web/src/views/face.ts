@@ -65,6 +65,8 @@ function about(name: string, { detail, verdict }: Check, say: Say, now: number, 
       return ms ? say('face.realtime.about', { ms }) : undefined;
     }
     case 'triggers': {
+      // Beside the sentence that names one trigger, the last firing of another would mislead.
+      if (verdict !== 'ok') return undefined;
       const fired = entriesAt(detail, 'triggers').flatMap(([, row]) => momentAt(row, 'last_fired') ?? []);
       if (fired.length > 0) return say('face.triggers.about', { ago: ago(Math.max(...fired), now, place.language) });
       const since = momentAt(detail, 'watching_since');
