@@ -113,7 +113,8 @@ class Daemon:
         name = uuid4().hex[:8]
         path, log = folder / f"{name}.toml", folder / f"{name}.log"
         path.write_text(
-            f'{config}\n[database]\ndsn = "{dsn}"\n[http]\nport = {port}\nbase_path = "{base_path}"\n[limits]\n{limits}\n'
+            f'{config}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n'
+            f'[http]\nport = {port}\nbase_path = "{base_path}"\n'
         )
         environment = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
         with log.open("wb") as output:

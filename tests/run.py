@@ -1,4 +1,4 @@
-"""All tests that a change needs, as `./dev test` runs them: the domain with its coverage, then everything side by side."""
+"""All tests that a change needs, as `./dev test` runs them: the domain with its coverage, then the rest in parallel."""
 
 from __future__ import annotations
 

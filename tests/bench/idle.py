@@ -42,8 +42,8 @@ async def _on_the_demo() -> list[Figure]:
             " where r.rolname = 'huph_monitor' and query not like '%pg_notify%'"
         )
         per_minute = await admin.fetchval(
-            "select sum(total_exec_time + total_plan_time) from pg_stat_statements s join pg_roles r on r.oid = s.userid"
-            " where r.rolname = 'huph_monitor'"
+            "select sum(total_exec_time + total_plan_time)"
+            " from pg_stat_statements s join pg_roles r on r.oid = s.userid where r.rolname = 'huph_monitor'"
         )
         await admin.close()
         await follower.leave()

@@ -81,7 +81,7 @@ async def test_a_missing_right_is_the_checks_own_ignorance(platform, start_daemo
 
 
 async def test_too_many_messages_want_a_look(platform, start_daemon):
-    """More than 300 messages in five minutes turn the check at once; when enough have left the window, it turns back."""
+    """More than 300 messages in five minutes turn the check at once; when enough have left, it turns back by itself."""
     await platform.write(count=290, ago_s=294)
     follower = await (await start_daemon(platform.monitor_dsn)).settled()
     await platform.write(count=20)
@@ -103,7 +103,7 @@ async def test_too_few_messages_want_a_look(platform, start_daemon):
 
 
 async def test_silence_turns_at_its_second(platform, start_daemon):
-    """Six hours without a message turn the check at their very second, without any question; a message turns it back."""
+    """Six hours without a message turn the check at their very second, without any question; a message mends it."""
     await platform.write(ago_s=6 * 3600 - 4)
     follower = await (await start_daemon(platform.monitor_dsn)).settled()
     assert follower.document["checks"]["recent_activity"]["reason"] == "recent_activity.quiet"
@@ -140,7 +140,7 @@ async def test_nobody_ever_wrote(platform, start_daemon):
 
 
 async def test_a_lost_listener_is_said_and_heals(platform, start_daemon):
-    """A listening session that an operator ends makes realtime unknown at once; while no login is let in it stays so."""
+    """A listening session that somebody ends makes realtime unknown at once; while no login is let in it stays so."""
     await platform.write()
     follower = await (await start_daemon(platform.monitor_dsn)).settled()
     await platform.connection.execute("alter role huph_monitor nologin")

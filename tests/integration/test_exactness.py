@@ -57,7 +57,7 @@ async def compare(platform, daemon, times):
 
 
 async def test_reports_equal_an_independent_count(platform, start_daemon):
-    """Under random writers, 200 of 200 reports, each of another snapshot, equal the count of the rows visible in the snapshot they name."""
+    """Under random writers, 200 of 200 reports of different snapshots equal a count of the rows visible in each."""
     daemon = await start_daemon(platform.monitor_dsn)
     await daemon.settled()
     stop = asyncio.Event()
