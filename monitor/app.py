@@ -173,7 +173,7 @@ class App:
                     group.create_task(self._for_ever(self._hub.run), name="bookmarks"),
                 ]
                 await stop.wait()
-                log.info("daemon.stopping")
+                log.info("stop.requested")
                 await self._server.stop()
                 for task in reversed(tasks):
                     task.cancel()

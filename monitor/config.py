@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import re
 import tomllib
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor import toml
 from monitor.database import Target
 from monitor.domain.checks.triggers import Trigger
 from monitor.domain.quiet_hours import QuietHours
 from monitor.errors import ConfigError
+from monitor.toml import Reader
 
 ENVIRONMENT = "HUPH_MONITOR_"
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -88,102 +91,16 @@ class Config:
     log_level: str
 
 
-class Reader:
-    """One table of TOML: takes keys out, one by one, and notes what is wrong with them."""
-
-    def __init__(self, table: Mapping[str, Any], path: str, mistakes: list[str]) -> None:
-        self._left = dict(table)
-        self._path = path
-        self._mistakes = mistakes
-
-    def wrong(self, key: str, value: object, mend: str) -> None:
-        """Note a mistake; a secret's value must be given as None."""
-        shown = "" if value is None else f" is {value!r}:"
-        self._mistakes.append(f"{self._path}{key}{shown or ':'} {mend}")
-
-    def has(self, key: str) -> bool:
-        return key in self._left
-
-    def text(self, key: str, default: str = "", *, one_of: tuple[str, ...] = (), needed: bool = False) -> str:
-        value = self._left.pop(key, None)
-        if value is None:
-            if needed:
-                self.wrong(key, None, "is missing; give it as a text in quotes.")
-            return default
-        if not isinstance(value, str) or (needed and not value):
-            self.wrong(key, value, "give a text in quotes.")
-        elif one_of and value not in one_of:
-            self.wrong(key, value, f"give one of {', '.join(one_of)}.")
-        else:
-            return value
-        return default
-
-    def secret(self, key: str, default: str = "") -> str:
-        value = self._left.pop(key, None)
-        if value is not None and not isinstance(value, str):
-            self.wrong(key, None, "give a text in quotes.")
-            return default
-        return default if value is None else value
-
-    def number(self, key: str, default: float, least: float, most: float, *, whole: bool = False) -> float:
-        value = self._left.pop(key, None)
-        if value is None:
-            return default
-        kind = "a whole number" if whole else "a number"
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int if whole else int | float)
-            or not least <= value <= most
-        ):
-            self.wrong(key, value, f"give {kind} from {least:g} to {most:g}.")
-            return default
-        return value
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        value = self._left.pop(key, default)
-        if not isinstance(value, bool):
-            self.wrong(key, value, "give true or false.")
-            return default
-        return value
-
-    def texts(self, key: str, *, one_of: tuple[str, ...] = ()) -> tuple[str, ...]:
-        value = self._left.pop(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.wrong(key, value, "give a list of texts.")
-            return ()
-        for item in value:
-            if one_of and item not in one_of:
-                self.wrong(key, item, f"give only {', '.join(one_of)}.")
-        return tuple(value)
-
-    def table(self, key: str) -> Mapping[str, Any]:
-        value = self._left.pop(key, {})
-        if not isinstance(value, Mapping):
-            self.wrong(key, value, f"make it a table: [{self._path}{key}].")
-            return {}
-        return value
-
-    def part(self, key: str) -> Reader:
-        """Read a table within this one."""
-        return Reader(self.table(key), f"{self._path}{key}.", self._mistakes)
-
-    def done(self, known: str) -> None:
-        """Note every key that nobody took."""
-        for key, value in self._left.items():
-            shown = value if isinstance(value, bool | int | float) else None
-            self.wrong(key, shown, f"is not known here; known: {known}.")
-
-
 def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Mapping[str, Any]]) -> Config:
     """Read a configuration file, then the environment, then the command line; each wins over the one before.
 
     Raises `ConfigError` with every mistake at once.
     """
     mistakes: list[str] = []
-    table = _toml(path) if path is not None else {}
+    table = toml.read(path) if path is not None else {}
     merged = _with_environment(table, environment, mistakes)
     for section, values in overrides.items():
-        merged[section] = {**merged.get(section, {}), **values}
+        toml.lay(merged, section, values)
     top = Reader(merged, "", mistakes)
     profile = _profile(top, mistakes)
     database, listen = _database(top.part("database"), mistakes)
@@ -198,20 +115,9 @@ def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[s
     return Config(profile, database, listen, http, {"json": True, "text": False}.get(log_format), level)
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read ({error.strerror}); name a file that exists."]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        # The line is named, never quoted: it may hold a password.
-        where = re.search(r"at line \d+", str(error))
-        raise ConfigError([f"{path}: is not TOML {where[0] if where else ''}; mend that line."]) from None
-
-
 def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
     """Lay HUPH_MONITOR_SECTION_KEY over the table; numbers and booleans are read as TOML reads them."""
-    merged: dict[str, Any] = {key: dict(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+    merged = dict(table)
     sections = ("database", "http", "limits", "log")
     for name, text in sorted(environment.items()):
         if not name.startswith(ENVIRONMENT) or name == f"{ENVIRONMENT}CONFIG":
@@ -219,7 +125,9 @@ def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], 
         key = name.removeprefix(ENVIRONMENT).lower()
         section = next((one for one in sections if key.startswith(f"{one}_")), None)
         if section is not None:
-            merged.setdefault(section, {})[key.removeprefix(f"{section}_")] = _value(text, section)
+            # A password of digits is a text all the same.
+            value = text if section == "database" else toml.value(text)
+            toml.lay(merged, section, {key.removeprefix(f"{section}_"): value})
         elif key in {"profile", "quiet_hours"}:
             merged[key] = text
         else:
@@ -229,44 +137,30 @@ def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], 
     return merged
 
 
-def _value(text: str, section: str) -> Any:
-    if section == "database":
-        return text
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
 def _profile(top: Reader, mistakes: list[str]) -> Profile | None:
     name = top.text("profile", "huph")
     folder: Traversable = Path(name) if "/" in name else resources.files("monitor.profiles") / name
     try:
         table = tomllib.loads((folder / "profile.toml").read_text(encoding="utf-8"))
-    except OSError:
-        top.wrong("profile", name, "give the name of a profile (huph) or the path of a folder with a profile.toml.")
-        return None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         top.wrong("profile", name, f"its profile.toml is not TOML: {error}.")
         return None
-    limits = {**table.get("limits", {}), **top.table("limits")}
-    quiet = top.text("quiet_hours", str(table.get("quiet_hours", "")))
-    reader = Reader({**table, "limits": limits, "quiet_hours": quiet}, "", mistakes)
+    except (OSError, ValueError):
+        top.wrong("profile", name, "give the name of a profile (huph) or the path of a folder with a profile.toml.")
+        return None
+    toml.lay(table, "limits", top.table("limits"))
+    if top.has("quiet_hours"):
+        table["quiet_hours"] = top.text("quiet_hours")
+    reader = Reader(table, "", mistakes)
     zone = _zone(reader)
-    channels = {}
-    for channel, values in reader.table("channels").items():
-        part = Reader(values, f"channels.{channel}.", mistakes)
-        channels[channel] = Channel(part.flag("realtime", default=False), part.texts("hints", one_of=HINTED))
-        part.done("realtime, hints")
-        if len(channel.encode()) > 63:
-            reader.wrong("channels", channel, "a channel's name has at most 63 bytes; PostgreSQL would cut it.")
+    channels = _channels(reader.part("channels"))
     profile = Profile(
         platform=reader.text("platform", needed=True),
         zone=zone,
         senders=reader.texts("senders"),
         quiet_hours=_quiet_hours(reader, zone),
         channels=channels,
-        triggers=_triggers(reader.table("triggers"), channels, mistakes),
+        triggers=_triggers(reader.part("triggers"), channels),
         limits=_limits(reader.part("limits")),
         queries=folder / "queries",
     )
@@ -295,24 +189,42 @@ def _quiet_hours(reader: Reader, zone: ZoneInfo) -> QuietHours | None:
     return QuietHours(start, end, zone)
 
 
-def _triggers(table: Mapping[str, Any], channels: Mapping[str, Channel], mistakes: list[str]) -> tuple[Trigger, ...]:
+def _channels(reader: Reader) -> dict[str, Channel]:
+    channels = {}
+    for name in reader.names():
+        part = reader.part(name)
+        channels[name] = Channel(part.flag("realtime", default=False), part.texts("hints", one_of=HINTED))
+        part.done("realtime, hints")
+        if not 0 < len(name.encode()) <= 63:
+            reader.wrong(name, None, "give a channel's name 1 to 63 bytes; PostgreSQL would cut it.")
+    return channels
+
+
+def _triggers(reader: Reader, channels: Mapping[str, Channel]) -> tuple[Trigger, ...]:
     triggers = []
-    for name, values in table.items():
-        part = Reader(values, f"triggers.{name}.", mistakes)
+    for name in reader.names():
+        part = reader.part(name)
         relation, channel = part.text("table", needed=True), part.text("channel", needed=True)
         if channel and channel not in channels:
             part.wrong("channel", channel, f"give one of the profile's channels: {', '.join(channels)}.")
         if relation and not NAME.fullmatch(relation.rpartition(".")[2]):
             part.wrong("table", relation, "give a table's name, as PostgreSQL writes it without quotes.")
-        triggers.append(Trigger(name, relation, channel, dict(part.table("match"))))
+        match = dict(part.table("match"))
+        for key, value in match.items():
+            if not isinstance(value, str | bool | int | float):
+                part.wrong(f"match.{key}", value, "give a text, number or boolean, as the payload has it.")
+        triggers.append(Trigger(name, relation, channel, match))
         part.done("table, channel, match")
     return tuple(triggers)
 
 
 def _limits(reader: Reader) -> dict[str, float]:
-    limits = {
-        name: reader.number(name, least, least, most, whole=name in COUNTS) for name, (least, most) in LIMITS.items()
-    }
+    limits = {}
+    for name, (least, most) in LIMITS.items():
+        if not reader.has(name):
+            reader.wrong(name, None, f"is missing in the profile; give a number from {least:g} to {most:g}.")
+        # What is not a number is neither above nor below another: no mistake calls a second one forth.
+        limits[name] = reader.number(name, math.nan, least, most, whole=name in COUNTS)
     reader.done(", ".join(LIMITS))
     if limits["quiet_h"] >= limits["silent_h"]:
         reader.wrong("quiet_h", limits["quiet_h"], "give less than silent_h: a note comes before a warning.")
@@ -327,8 +239,8 @@ def _database(reader: Reader, mistakes: list[str]) -> tuple[Target | None, Targe
     if file := reader.text("password_file"):
         try:
             password = Path(file).read_text(encoding="utf-8").rstrip("\n")
-        except OSError as error:
-            reader.wrong("password_file", file, f"cannot be read ({error.strerror}); name a file that exists.")
+        except (OSError, ValueError):
+            reader.wrong("password_file", file, "cannot be read as text in UTF-8; name a file that exists.")
     listen_dsn = reader.secret("listen_dsn") or dsn
     reader.done("dsn, listen_dsn, password, password_file")
     targets: list[Target | None] = []
@@ -352,7 +264,9 @@ def _http(reader: Reader) -> Http:
         reader.wrong(
             "host", host, "only a loopback address (127.0.0.1, ::1, localhost) is served until access control exists."
         )
-    if not re.fullmatch(r"/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*", base):
+    plain = re.fullmatch(r"/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*", base)
+    # A browser takes segments of dots away before it asks (RFC 3986, 5.2.4).
+    if not plain or {".", ".."} & set(base.split("/")):
         reader.wrong("base_path", base, 'give a path such as "/hm/".')
     return Http(host, port, base if base.endswith("/") else f"{base}/")
 

@@ -50,9 +50,16 @@ class Target:
     @classmethod
     def of(cls, dsn: str, password: str | None = None) -> Target:
         """Read a PostgreSQL URI (PostgreSQL 18, 32.1.1.2); ValueError, without the text, when it is none."""
-        parts = urlsplit(dsn)
+        try:
+            parts = urlsplit(dsn)
+        except ValueError:
+            # Its words quote the address, the password with it.
+            raise ValueError("no PostgreSQL address") from None
         if parts.scheme not in {"postgresql", "postgres"}:
             raise ValueError("no PostgreSQL address")
+        # A password with one of "/?#" in it, not escaped, ends the host there: the rest would be shown as its label.
+        if "@" in parts.path + parts.query + parts.fragment or parts.path.count("/") > 1:
+            raise ValueError("not escaped; write / ? # @ within a name or a password as %2F %3F %23 %40")
         try:
             port = parts.port or 5432
         except ValueError:

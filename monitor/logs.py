@@ -1,4 +1,4 @@
-"""Structured logs: lines of JSON, or coloured text on a terminal; always one event, one line, on standard error."""
+"""Structured logs on standard error: one event, one line of JSON; or, on a terminal, coloured text."""
 
 from __future__ import annotations
 
@@ -10,25 +10,37 @@ from typing import Any
 import orjson
 import structlog
 
-from monitor.secret import Secret
-
 UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "\u0085\u2028\u2029\x7f"}
 """Characters that JSON leaves raw and that some readers take for the end of a line."""
 
 
-def _hide(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: "***" if isinstance(value, Secret) else value for key, value in event.items()}
-
-
 def _json(_: object, __: str, event: MutableMapping[str, Any]) -> str:
-    return orjson.dumps(event, default=str).decode().translate(UNSAFE)
+    try:
+        line = _dump(event)
+    except TypeError:
+        # Half a surrogate pair, or a number beyond 64 bits: a line about it is worth more than an exception.
+        line = _dump({key: _sayable(value) for key, value in event.items()})
+    return line.decode().translate(UNSAFE)
+
+
+def _dump(value: object) -> bytes:
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _sayable(value: object) -> object:
+    try:
+        _dump(value)
+    except TypeError:
+        return ascii(value)
+    return value
 
 
 def configure(*, as_json: bool | None = None, level: str = "info") -> None:
     """Set the logs up; `as_json` None means: JSON unless standard error is a terminal."""
     if as_json is None:
         as_json = not sys.stderr.isatty()
-    renderer: Any = _json if as_json else structlog.dev.ConsoleRenderer()
+    # With `repr_native_str` a value cannot speak to the terminal: its control characters are written as escapes.
+    renderer: Any = _json if as_json else structlog.dev.ConsoleRenderer(repr_native_str=True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -37,7 +49,6 @@ def configure(*, as_json: bool | None = None, level: str = "info") -> None:
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
             if as_json
             else structlog.processors.format_exc_info,
-            _hide,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

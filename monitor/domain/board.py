@@ -119,8 +119,9 @@ class Board:
         touched = self._judge(signal)
         if not touched:
             return None
-        look_again = self._fold(at)
-        if look_again or folding.PARENT in touched:
+        look_again: frozenset[str] = frozenset()
+        if folding.PARENT in touched:
+            look_again = self._fold(at)
             touched |= folding.CHILDREN & self._watches.keys()
         entries: dict[str, object] = {}
         happened = []
@@ -132,7 +133,7 @@ class Board:
             if not document.noticeable(changes):
                 continue
             if verdict is not watch.verdict:
-                happened.append(Transition(self._began(watch, at), name, watch.verdict, verdict, reason))
+                happened.append(Transition(self._began(watch, reason, at), name, watch.verdict, verdict, reason))
                 watch.since = happened[-1].at
                 watch.verdict = verdict
                 new["since"] = instant(watch.since)
@@ -183,10 +184,7 @@ class Board:
 
     def _fold(self, at: At) -> frozenset[str]:
         """Follow the parent; give the children to look at again when it has just come back."""
-        parent = self._watches.get(folding.PARENT)
-        if parent is None:
-            return frozenset()
-        down = folding.blocks(self._own(parent, at)[0])
+        down = folding.blocks(self._own(self._watches[folding.PARENT], at)[0])
         if down and self._seen_down is None:
             self._seen_down, self._parent_back = at, None
         elif not down and self._seen_down is not None:
@@ -241,8 +239,10 @@ class Board:
         return entry, verdict, reason
 
     @staticmethod
-    def _began(watch: Watch, at: At) -> float:
-        return watch.judgement.since if watch.judgement.since is not None else at.wall
+    def _began(watch: Watch, reason: Reason | None, at: At) -> float:
+        # The judgement knows since when only of its own reasons: stale, troubled or blocked is the check from now on.
+        began = watch.judgement.since
+        return began if began is not None and reason in watch.judgement.reasons else at.wall
 
     def _publish(
         self,

@@ -21,7 +21,7 @@ class Damper:
     def step(self, value: float) -> Damper:
         """Take one more sample."""
         recent = (*self.recent, value >= self.limit)[-OF:]
-        calm = self.calm + 1 if value <= self.leave else 0
+        calm = self.calm + 1 if value <= self.leave and value < self.limit else 0
         if self.beyond:
             still = calm < LEAVE
             return replace(self, beyond=still, recent=recent if still else (), calm=calm)

@@ -22,12 +22,15 @@ class MessageRates:
     now: float = 0.0
 
     def take(self, *, now: float, since: float, rows: list[tuple[int, str, int]]) -> None:
-        """Replace every window from `since` on (Unix seconds) by what was counted, and let go of yesterday."""
+        """Replace every window that begins at `since` (Unix seconds) or later, and let go of yesterday.
+
+        The window in which `since` lies was counted only in part: what was counted of it before stays.
+        """
         self.now = now
         oldest = int(now) // STEP_S * STEP_S - DAY_S + STEP_S
         self.windows = {start: row for start, row in self.windows.items() if oldest <= start < since}
         for start, sender, count in rows:
-            if start >= oldest:
+            if start >= max(oldest, since):
                 self.windows.setdefault(start, {})[sender] = count
 
     def read(self) -> dict[str, object]:

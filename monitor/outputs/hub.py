@@ -12,6 +12,8 @@ from monitor.outputs import wire
 
 OUTBOX_FRAMES = 256
 OUTBOX_BYTES = 1 << 20
+ANSWERS = 32
+"""Answers to one subscriber's own messages that wait at most; beyond that the oldest is let go."""
 
 
 class Subscriber:
@@ -20,6 +22,7 @@ class Subscriber:
     def __init__(self) -> None:
         self._outbox: deque[bytes] = deque()
         self._bytes = 0
+        self._answers: deque[bytes] = deque(maxlen=ANSWERS)
         self._filled = asyncio.Event()
         self.wants_snapshot: str | None = "initial"
         self.closing: tuple[int, str] | None = None
@@ -33,6 +36,17 @@ class Subscriber:
             if len(self._outbox) > OUTBOX_FRAMES or self._bytes > OUTBOX_BYTES:
                 self.restart("slow")
         self._filled.set()
+
+    def answer(self, frame: bytes) -> None:
+        """Say something to this one alone: after hello, before the line, and not given up with it."""
+        self._answers.append(frame)
+        self._filled.set()
+
+    def answers(self) -> list[bytes]:
+        """Take what is to be said to this one alone."""
+        frames = list(self._answers)
+        self._answers.clear()
+        return frames
 
     def restart(self, reason: str) -> None:
         """Send the whole document next, for this reason."""
@@ -94,14 +108,14 @@ class Hub:
 
     def next_frames(self, subscriber: Subscriber) -> list[bytes]:
         """Take what this subscriber must be sent now: a snapshot of this very moment, or what stands in line."""
+        frames = subscriber.answers()
         reason = subscriber.wants_snapshot
         if reason is not None:
             subscriber.restart(reason)
             subscriber.wants_snapshot = None
             document = self.document
             head = [wire.hello(document)] if reason == "initial" else []
-            return [*head, wire.snapshot(document, reason)]
-        frames = []
+            return [*head, wire.snapshot(document, reason), *frames]
         while (frame := subscriber.take()) is not None:
             frames.append(frame)
         return frames

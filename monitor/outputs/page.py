@@ -36,9 +36,9 @@ class Asset:
 class Page:
     """Serves index.html with the document in it, and the other files as they are."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, folder: Traversable | None = None) -> None:
         self._hub = hub
-        folder = resources.files("monitor") / "_web"
+        folder = folder if folder is not None else resources.files("monitor") / "_web"
         if not (folder / "index.html").is_file():
             raise MonitorError("The page has not been built; install the package again, or use ./dev run.")
         self._index = (folder / "index.html").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
+from importlib.resources.abc import Traversable
 
 import structlog
 from aiohttp import web
@@ -18,7 +19,8 @@ from monitor.outputs.stream import Stream
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-STOP_S = 2.0
+STOP_S = 1.0
+"""How long a request under way may take to end; aiohttp waits as long again after it has cancelled it."""
 
 
 @web.middleware
@@ -43,12 +45,22 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 class Server:
-    """Listens on one address; `start` gives the port that it got."""
+    """Listens on one address; `start` gives the port that it got. `web_folder` holds the built page, if not our own."""
 
-    def __init__(self, *, hub: Hub, read_series: Read, clock: Clock, host: str, port: int, base_path: str) -> None:
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        read_series: Read,
+        clock: Clock,
+        host: str,
+        port: int,
+        base_path: str,
+        web_folder: Traversable | None = None,
+    ) -> None:
         self._hub = hub
         self._host, self._port, self._base = host, port, base_path
-        health, series, stream, page = Health(hub), Series(read_series), Stream(hub, clock), Page(hub)
+        health, series, stream, page = Health(hub), Series(read_series), Stream(hub, clock), Page(hub, web_folder)
         application = web.Application(middlewares=[guard])
         api = f"{base_path}api/v1"
         application.add_routes(

@@ -24,9 +24,10 @@ LAG_S = 30.0
 class Stream:
     """The route of the stream, and the life of one subscriber's connection."""
 
-    def __init__(self, hub: Hub, clock: Clock) -> None:
+    def __init__(self, hub: Hub, clock: Clock, lag_s: float = LAG_S) -> None:
         self._hub = hub
         self._clock = clock
+        self._lag_s = lag_s
 
     async def open(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one subscriber until it leaves, lags too far behind, or the daemon stops."""
@@ -39,7 +40,11 @@ class Stream:
         if len(self._hub.subscribers) >= MOST_SUBSCRIBERS:
             raise web.HTTPServiceUnavailable(text="Too many subscribers.", headers={"Retry-After": "10"})
         socket = web.WebSocketResponse(
-            protocols=(wire.PROTOCOL,), max_msg_size=INBOUND_BYTES, heartbeat=20, compress=False, timeout=2
+            protocols=(wire.PROTOCOL,),
+            max_msg_size=INBOUND_BYTES + 1,  # aiohttp refuses what is as long as this
+            heartbeat=20,
+            compress=False,
+            timeout=2,
         )
         await socket.prepare(request)
         subscriber = self._hub.join()
@@ -61,14 +66,14 @@ class Stream:
             while True:
                 await subscriber.filled()
                 for frame in self._hub.next_frames(subscriber):
-                    async with asyncio.timeout(LAG_S):
+                    async with asyncio.timeout(self._lag_s):
                         await socket.send_str(frame.decode())
                 if subscriber.closing is not None:
                     code, reason = subscriber.closing
                     await socket.close(code=code, message=reason.encode())
                     return
         except TimeoutError:
-            log.warning("subscriber.dropped", why="slow", lag_s=LAG_S)
+            log.warning("subscriber.dropped", why="slow", lag_s=self._lag_s)
             # A close frame could not be delivered either.
             if socket._req is not None and socket._req.transport is not None:  # noqa: SLF001 - aiohttp names no way to abort
                 socket._req.transport.abort()  # noqa: SLF001
@@ -85,7 +90,7 @@ class Stream:
             if count > INBOUND_MESSAGES:
                 subscriber.close(4429, "too many messages")
             elif message.type is not WSMsgType.TEXT or not self._understood(subscriber, message.data):
-                subscriber.put(wire.error("bad_message", "Send subscribe or ping, as JSON text.", fatal=True))
+                subscriber.answer(wire.error("bad_message", "Send subscribe or ping, as JSON text.", fatal=True))
                 subscriber.close(4400, "bad message")
 
     @staticmethod
@@ -97,8 +102,10 @@ class Stream:
         match message:
             case {"type": "subscribe"}:
                 subscriber.restart("gap")
-            case {"type": "ping"}:
-                subscriber.put(wire.pong(message.get("id")))
+            case {"type": "ping", "id": str() | int() | float() as name}:
+                subscriber.answer(wire.pong(name))
+            case {"type": "ping"} if message.get("id") is None:
+                subscriber.answer(wire.pong())
             case _:
                 return False
         return True

@@ -76,5 +76,5 @@ def error(code: str, message: str, *, fatal: bool) -> bytes:
     return encode({"type": "error", "code": code, "message": message, "fatal": fatal})
 
 
-def pong(identity: object) -> bytes:
-    return encode({"type": "pong", "id": identity})
+def pong(name: str | float | None = None) -> bytes:
+    return encode({"type": "pong", **({"id": name} if name is not None else {})})

@@ -163,7 +163,7 @@ class Listener:
         self._emit(Sample(self._clock.now(), Listening(frozenset(heard), took)))
         missing = sorted(self._channels.keys() - heard)
         if missing:
-            log.warning("listen.channel_missing", channels=missing)
+            log.warning("channel.missed", channels=missing)
         for channel in missing:
             quoted = channel.replace('"', '""')
             await connection.execute(f'LISTEN "{quoted}"')

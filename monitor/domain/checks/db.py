@@ -168,7 +168,7 @@ class Db:
         match facts:
             case Pulse() if facts.opening is not None and facts.opening.outcome == "exhausted":
                 # Our own files or sockets ran out: the sample says nothing about the database.
-                return self._conclude(memory, previous, at, own_fault=facts.answer is None)
+                return self._conclude(memory, previous, at) if facts.answer is not None else self._blinded(previous, at)
             case Pulse():
                 memory = self._take_pulse(memory, facts, at)
             case Connections():
@@ -186,8 +186,9 @@ class Db:
     def _take_pulse(self, memory: Memory, pulse: Pulse, at: At) -> Memory:
         memory = replace(memory, last=pulse)
         if pulse.opening is not None and pulse.opening.outcome != "unresolved":
-            known = memory.opening is not None and memory.opening.outcome == pulse.opening.outcome
             missed = pulse.opening.outcome in {"silent", "no_tcp", "reset"}
+            same = memory.opening is not None and memory.opening.outcome == pulse.opening.outcome
+            known = same or (missed and memory.misses_opening > 0)
             memory = replace(
                 memory,
                 opening=pulse.opening,
@@ -246,19 +247,20 @@ class Db:
         reason = Reason("db.restarted", Verdict.OK, params)
         return replace(memory, back=None, note=reason, note_until=at.mono + 60 * self.note_min)
 
-    def _conclude(
-        self, memory: Memory, previous: Judgement[Memory], at: At, *, own_fault: bool = False
-    ) -> Judgement[Memory]:
-        reasons: tuple[Reason, ...]
-        if own_fault:
-            reasons = (Reason("unknown.blocked_by", Verdict.UNKNOWN, {"parent": "monitor", "since": instant(at.wall)}),)
-        else:
-            reasons = tuple(self._reasons(memory))
-        worse = {reason.code for reason in reasons} != {reason.code for reason in previous.reasons}
-        memory = self._show(memory, at, at_once=worse)
+    @staticmethod
+    def _blinded(previous: Judgement[Memory], at: At) -> Judgement[Memory]:
+        """Say that it is our own fault, since the first sample that was."""
+        known = next((one for one in previous.reasons if one.code == "unknown.blocked_by"), None)
+        reason = Reason("unknown.blocked_by", Verdict.UNKNOWN, {"parent": "monitor", "since": instant(at.wall)})
+        return replace(previous, reasons=(known or reason,), since=None)
+
+    def _conclude(self, memory: Memory, previous: Judgement[Memory], at: At) -> Judgement[Memory]:
+        codes = {reason.code for reason in self._reasons(memory)}
+        memory = self._show(memory, at, at_once=codes != {reason.code for reason in previous.reasons})
         return Judgement(
             memory,
-            reasons=reasons,
+            # Once more, with the numbers that are shown: a reason's latency moves with the headline, not each sample.
+            reasons=tuple(self._reasons(memory)),
             headline={"value": round(memory.shown.latency_ms, 1), "unit": "ms"} if memory.shown is not None else None,
             detail=self._detail(memory),
             holds_until=memory.note_until,
@@ -270,7 +272,7 @@ class Db:
         answer = memory.last.answer if memory.last is not None else None
         if answer is not None:
             moved = memory.shown is None or not settled(memory.shown.latency_ms, answer.latency_ms)
-            if memory.shown is None or (moved and (at_once or at.mono >= memory.shown_at + self.sweep_s)):
+            if memory.shown is None or at_once or (moved and at.mono >= memory.shown_at + self.sweep_s):
                 memory = replace(memory, shown=answer, shown_at=at.mono)
         connect_ms = memory.opening.connect_ms if memory.opening is not None else None
         if connect_ms is not None and (
@@ -289,9 +291,9 @@ class Db:
         saturated = {reason.code for reason in reasons} & {"db.saturated"}
         if memory.saturated.beyond and connections is not None and not saturated:
             reasons.append(Reason("db.saturated", Verdict.WARN, self._slots(connections)))
-        latency = memory.last.answer.latency_ms if memory.last.answer is not None else 0.0
+        latency = memory.shown.latency_ms if memory.shown is not None else 0.0
         if memory.slow.beyond and not any(reason.verdict is not Verdict.OK for reason in reasons):
-            server_ms = memory.last.answer.server_ms if memory.last.answer is not None else 0.0
+            server_ms = memory.shown.server_ms if memory.shown is not None else 0.0
             reasons.append(
                 Reason(
                     "db.slow",

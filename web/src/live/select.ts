@@ -45,18 +45,13 @@ export function isBlocked(check: Check): boolean {
   return check.verdict === 'unknown' && check.reason === 'unknown.blocked_by';
 }
 
-/** Switched off on purpose: shown, but neither counted nor a reason for worry. */
-export function isCounted(check: Check): boolean {
-  return check.reason !== 'unknown.disabled';
-}
-
 export function hasNote(check: Check): boolean {
   return check.verdict === 'ok' && (check.reason !== undefined || Object.keys(check.also ?? {}).length > 0);
 }
 
 /** More than half unseen for a reason of their own: then the monitor is to be doubted before the platform. */
 export function isBlind(document: HealthDocument): boolean {
-  const counted = Object.values(document.checks).filter(isCounted);
+  const counted = Object.values(document.checks);
   const unseen = counted.filter((check) => check.verdict === 'unknown' && !isBlocked(check));
   return unseen.length * 2 > counted.length;
 }
@@ -73,7 +68,6 @@ export interface Evidence {
 
 export function evidence(document: HealthDocument): { newest: Evidence | undefined; oldest: Evidence | undefined } {
   const seen = inOrder(document)
-    .filter(({ check }) => isCounted(check))
     .flatMap(({ name, check }) => (check.observed_at === undefined ? [] : [{ name, observed_at: check.observed_at }]))
     .sort((a, b) => Date.parse(a.observed_at) - Date.parse(b.observed_at));
   return { newest: seen.at(-1), oldest: seen[0] };

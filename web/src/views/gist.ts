@@ -1,7 +1,7 @@
 // The one sentence under the verdict: what is not well, what only waits for it, and how much is.
 import type { Place } from '../format/place';
 import { type TextKey, text, word } from '../i18n/text';
-import { hasNote, inOrder, isBlind, isBlocked, isCounted, isStarting } from '../live/select';
+import { hasNote, inOrder, isBlind, isBlocked, isStarting } from '../live/select';
 import type { HealthDocument, Verdict } from '../live/wire';
 import { nameOf } from './telling';
 
@@ -21,7 +21,7 @@ export function gist(document: HealthDocument, place: Place): GistPiece[] {
   const clauses: GistPiece[][] = [];
   if (isBlind(document)) clauses.push([{ text: say('gist.blind'), doubt: true }]);
   for (const verdict of ['fail', 'warn', 'unknown'] satisfies Verdict[]) {
-    const own = checks.filter(({ check }) => check.verdict === verdict && isCounted(check) && !isBlocked(check));
+    const own = checks.filter(({ check }) => check.verdict === verdict && !isBlocked(check));
     if (own.length > 0) clauses.push(listed(word('verdict', verdict, place.language), own, place));
   }
   const blocked = checks.filter(({ check }) => isBlocked(check));
@@ -30,8 +30,6 @@ export function gist(document: HealthDocument, place: Place): GistPiece[] {
     const key = blocked.length === 1 ? 'gist.blocked_one' : 'gist.blocked';
     clauses.push([{ text: say(key, { count: blocked.length, parent: nameOf(parent, place) }) }]);
   }
-  const off = checks.filter(({ check }) => !isCounted(check));
-  if (off.length > 0) clauses.push(listed(say('gist.disabled'), off, place));
 
   const well = checks.filter(({ check }) => check.verdict === 'ok');
   const notes = well.filter(({ check }) => hasNote(check)).length;

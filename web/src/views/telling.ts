@@ -3,7 +3,7 @@ import type { Place } from '../format/place';
 import { durationLong, parse, stamp } from '../format/time';
 import { type Piece, sentence } from '../i18n/sentence';
 import { text, word } from '../i18n/text';
-import { isCounted, type NamedTransition, recoveredAfter } from '../live/select';
+import { type NamedTransition, recoveredAfter } from '../live/select';
 import type { Check, Verdict } from '../live/wire';
 import type { ToldEvent } from '../parts/Events.svelte';
 import type { ToldReason } from '../parts/Reasons.svelte';
@@ -14,7 +14,7 @@ export function nameOf(check: string, place: Place): string {
 }
 
 export function wordOf(check: Check, place: Place): string {
-  return word('verdict', isCounted(check) ? check.verdict : 'disabled', place.language);
+  return word('verdict', check.verdict, place.language);
 }
 
 export function reasonOf(check: Check, now: number, place: Place): Piece[] | undefined {

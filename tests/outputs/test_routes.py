@@ -1,0 +1,259 @@
+"""The REST addresses: what a load balancer, a script and the page ask, under any base path."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from structlog.testing import capture_logs
+from yarl import URL
+
+from monitor.domain.checks.db import Opening, Pulse
+from monitor.domain.checks.message_throughput import Recount
+from monitor.domain.signal import Sample
+from monitor.errors import MonitorError
+from monitor.outputs.hub import Hub
+from monitor.outputs.server import Server
+from tests.fakes import FakeClock
+
+CHECKS = ["db", "realtime", "triggers", "recent_activity", "message_throughput"]
+
+
+def fall(stage):
+    """Let the database refuse everybody."""
+    stage.tell(Sample(stage.clock.now(), Pulse("t", "u", None, Opening("refused"))))
+
+
+# The short answer.
+
+
+async def test_not_ready(stage):
+    """Until the database has been looked at, the short answer is 503, and so is readyz."""
+    assert (await stage.get("api/v1/health"))[0] == 503
+    assert await stage.get("readyz") == (503, {"ready": False})
+    assert await stage.get("livez") == (200, {"live": True})
+
+
+async def test_short(stage):
+    """The short answer says the platform, its state, since when, and the counts."""
+    stage.observe()
+    status, said = await stage.get("api/v1/health")
+    assert status == 200
+    assert list(said) == ["platform", "status", "since", "counts", "as_of"]
+    assert (said["platform"], said["status"]) == ("huph", "unknown")
+    assert said["counts"] == {"ok": 1, "warn": 0, "fail": 0, "unknown": 4}
+
+
+async def test_down(stage):
+    """When the database fails, the short answer is 503; the daemon itself stays live and ready."""
+    stage.observe()
+    fall(stage)
+    status, said = await stage.get("api/v1/health")
+    assert (status, said["status"]) == (503, "degraded")
+    assert (await stage.get("readyz"))[0] == 200
+    assert (await stage.get("livez"))[0] == 200
+    assert (await stage.get("api/v1/health/full"))[0] == 200
+
+
+async def test_ready_though_down(stage):
+    """A database that was never seen up has been looked at all the same."""
+    fall(stage)
+    assert await stage.get("readyz") == (200, {"ready": True})
+
+
+async def test_fail_on(stage):
+    """Who wants more than the database to count says so; degraded is less than unknown."""
+    stage.observe()
+    answers = {name: (await stage.get(f"api/v1/health?fail_on={name}"))[0] for name in ("degraded", "unknown")}
+    assert answers == {"degraded": 200, "unknown": 503}
+    stage.tell(
+        Sample(
+            stage.clock.now(),
+            Recount("1:1:", stage.clock.wall, [int(stage.clock.wall) - 9], ["user"], [999], 999, None),
+        )
+    )
+    assert (await stage.get("api/v1/health"))[1]["status"] == "degraded"
+    answers = {
+        name: (await stage.get(f"api/v1/health{name}"))[0] for name in ("", "?fail_on=degraded", "?fail_on=unknown")
+    }
+    assert answers == {"": 200, "?fail_on=degraded": 503, "?fail_on=unknown": 503}
+
+
+@pytest.mark.parametrize("word", ["warn", "", "Degraded", "%ff", "%ed%a0%80", "%00", "x" * 2000])
+async def test_bad_fail_on(stage, word):
+    """Another word is refused with the two that are known."""
+    async with stage.http.get(URL(f"{stage.url}api/v1/health?fail_on={word}", encoded=True)) as response:
+        said = (await response.json())["error"]
+        assert (response.status, said["code"]) == (400, "bad_fail_on")
+        assert "give degraded or unknown" in said["message"]
+
+
+# The document and its parts.
+
+
+async def test_full(stage):
+    """The whole document is what the stream would say, and nobody may keep it."""
+    stage.observe()
+    stage.fire()
+    async with stage.http.get(stage.url + "api/v1/health/full") as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        document = await response.json()
+    assert list(document["checks"]) == CHECKS
+    assert document["position"] == {"epoch": stage.board.epoch, "seq": 2}
+
+
+async def test_check(stage):
+    """Each check has its own address, with the age of its evidence."""
+    stage.observe()
+    for name in CHECKS:
+        status, said = await stage.get(f"api/v1/checks/{name}")
+        assert status == 200
+        assert said == (await stage.get("api/v1/health/full"))[1]["checks"][name]
+
+
+@pytest.mark.parametrize("name", ["cron", "Db", "db%2F", "%ff", "<b>"])
+async def test_no_such_check(stage, name):
+    """A check that is not there is a 404 that names those that are."""
+    async with stage.http.get(URL(f"{stage.url}api/v1/checks/{name}", encoded=True)) as response:
+        said = (await response.json())["error"]
+        assert (response.status, said["code"]) == (404, "no_such_check")
+        assert said["message"].endswith(f"there are {', '.join(CHECKS)}.")
+
+
+async def test_series(stage):
+    """Each series has its own address; messages are there from the first recount."""
+    assert (await stage.get("api/v1/series/messages"))[0] == 503
+    status, said = await stage.get("api/v1/series/messages")
+    assert said["error"]["code"] == "not_counted_yet"
+    second = int(stage.clock.wall) - 9
+    stage.tell(Sample(stage.clock.now(), Recount("7:9:", stage.clock.wall, [second], ["user"], [4], 4, None)))
+    stage.observe(12.5)
+    status, said = await stage.get("api/v1/series/messages")
+    assert (status, said["snapshot"], said["seconds"]) == (200, "7:9:", {str(second): 4})
+    status, said = await stage.get("api/v1/series/db_latency")
+    assert (status, said["points"]) == (200, [[int(stage.clock.wall), 12.5]])
+    status, said = await stage.get("api/v1/series/message_rates")
+    assert (status, said["step_s"]) == (200, 300)
+    assert set(said["counts"]) == {"user", "bot", "counselor"}
+    status, said = await stage.get("api/v1/series/messages_")
+    assert (status, said["error"]["code"]) == (404, "no_such_series")
+    assert "messages, message_rates, db_latency" in said["error"]["message"]
+
+
+# The base path, methods, mistakes.
+
+
+@pytest.mark.parametrize("base", ["/", "/hm/", "/a/b-c/"])
+async def test_base_path(raise_stage, base):
+    """Everything stands under the base path, and nothing beside it."""
+    stage = await raise_stage(base_path=base)
+    assert stage.url.endswith(base)
+    stage.observe()
+    for path in (
+        "api/v1/health",
+        "api/v1/health/full",
+        "api/v1/checks/db",
+        "api/v1/series/db_latency",
+        "livez",
+        "readyz",
+    ):
+        assert (await stage.get(path))[0] == 200
+    for path in ("", "assets/app-1.js"):
+        async with stage.http.get(stage.url + path) as response:
+            assert response.status == 200
+    async with stage.connect():
+        pass
+    if base == "/":
+        return
+    root = stage.url.removesuffix(base)
+    async with stage.http.get(root + base.rstrip("/"), allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (308, base)
+    for path in ("/", "/api/v1/health", "/livez", f"{base[:-1]}x/livez"):
+        async with stage.http.get(root + path) as response:
+            assert response.status == 404
+            assert (await response.json())["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "path", ["", "api/v1/health", "api/v1/health/full", "api/v1/checks/db", "livez", "assets/app-1.js"]
+)
+async def test_head(stage, path):
+    """HEAD says what GET would, without the body."""
+    stage.observe()
+    headers = {"Accept-Encoding": "identity"}
+    async with (
+        stage.http.get(stage.url + path, headers=headers) as got,
+        stage.http.head(stage.url + path, headers=headers) as head,
+    ):
+        assert await head.read() == b""
+        volatile = {"Date"}
+        assert head.status == got.status == 200
+        assert {k: v for k, v in head.headers.items() if k not in volatile} == {
+            k: v for k, v in got.headers.items() if k not in volatile
+        }
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize("path", ["", "api/v1/health", "api/v1/stream", "livez"])
+async def test_method(stage, method, path):
+    """Nothing can be changed here: other methods are refused, with those that are allowed."""
+    async with stage.http.request(method, stage.url + path) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET,HEAD"
+        assert (await response.json())["error"]["code"] == "method_not_allowed"
+
+
+async def test_own_mistake(stage):
+    """A mistake of ours is a 500 without any of our insides, and the log says what it was."""
+    del stage.hub._document["checks"]["db"]
+    with capture_logs() as said:
+        status, answer = await stage.get("api/v1/health")
+    assert (status, answer["error"]["code"]) == (500, "internal")
+    assert "db" not in answer["error"]["message"]
+    assert [(line["event"], line["path"], line["log_level"]) for line in said] == [
+        ("request.failed", "/api/v1/health", "error")
+    ]
+
+
+async def test_port_taken(web_folder):
+    """A port that is taken is said in a sentence, with the mend."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = Server(
+            hub=Hub({}, dict, FakeClock()),
+            read_series=lambda _: None,
+            clock=FakeClock(),
+            host="127.0.0.1",
+            port=port,
+            base_path="/",
+            web_folder=web_folder,
+        )
+        with pytest.raises(
+            MonitorError, match=rf"http\.port is {port}: cannot be opened .*; stop what uses it, or choose"
+        ):
+            await server.start()
+
+
+@pytest.mark.parametrize(("host", "start"), [("::1", "http://[::1]:"), ("localhost", "http://localhost:")])
+async def test_host(web_folder, host, start):
+    """Every loopback host that the configuration takes can be served, and the address that is told works."""
+    import aiohttp
+
+    hub = Hub({"checks": {}}, dict, FakeClock())
+    server = Server(
+        hub=hub,
+        read_series=lambda _: None,
+        clock=FakeClock(),
+        host=host,
+        port=0,
+        base_path="/hm/",
+        web_folder=web_folder,
+    )
+    try:
+        address = await server.start()
+    except MonitorError:
+        pytest.skip("this machine has no such address")
+    assert address.startswith(start)
+    async with aiohttp.ClientSession() as http, http.get(f"{address}livez") as response:
+        assert response.status == 200
+    await server.stop()

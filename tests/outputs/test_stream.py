@@ -1,0 +1,416 @@
+"""The live stream, over a real port and a client that is not our own code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+import websockets
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from monitor.domain import patch
+from monitor.domain.checks.db import Answer, Connections, Opening, Pulse
+from monitor.domain.checks.message_throughput import Rates, Recount
+from monitor.domain.checks.realtime import Listening
+from monitor.domain.checks.recent_activity import Activity
+from monitor.domain.checks.triggers import Catalogue
+from monitor.domain.signal import Event, Gap, Sample, Signal, Tick, Trouble
+from monitor.outputs.hub import OUTBOX_FRAMES
+from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, MOST_SUBSCRIBERS, Stream
+from tests.outputs.conftest import Stage, heard
+
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+async def joined(stage: Stage, socket: websockets.ClientConnection) -> dict[str, Any]:
+    """Take hello and the first snapshot; give the snapshot."""
+    hello, snapshot = await heard(socket), await heard(socket)
+    assert (hello["type"], snapshot["type"], snapshot["reason"]) == ("hello", "snapshot", "initial")
+    assert (hello["epoch"], hello["seq"]) == (snapshot["epoch"], snapshot["seq"])
+    return snapshot
+
+
+async def until(promise: Any) -> None:
+    """Wait, turn by turn of the loop, until this is so."""
+    async with asyncio.timeout(5):
+        while not promise():
+            await asyncio.sleep(0.001)
+
+
+# The document and its changes.
+
+
+async def test_first(stage):
+    """A subscriber first hears hello and the whole document, in the protocol that it asked for."""
+    stage.fire(3)
+    async with stage.connect() as socket:
+        assert socket.subprotocol == "health.v1.json"
+        snapshot = await joined(stage, socket)
+        assert snapshot["seq"] == 3
+        assert snapshot["data"] == json.loads(json.dumps(stage.hub.document))
+
+
+async def test_diffs(stage):
+    """Then it hears every change, each one position further."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        stage.fire(50)
+        diffs = [await heard(socket) for _ in range(50)]
+        assert [diff["type"] for diff in diffs] == ["diff"] * 50
+        assert [diff["seq"] for diff in diffs] == list(range(1, 51))
+
+
+async def test_join_in_a_storm(stage):
+    """Whenever it joins, the snapshot is followed by the very next change: none is lost, none comes twice."""
+    flowing = True
+
+    async def storm() -> None:
+        while flowing:
+            stage.fire()
+            await asyncio.sleep(0)
+
+    pouring = asyncio.create_task(storm())
+    for _ in range(10):
+        async with stage.connect() as socket:
+            place = (await joined(stage, socket))["seq"]
+            for step in range(1, 20):
+                assert (await heard(socket))["seq"] == place + step
+    flowing = False
+    await pouring
+
+
+def weather(stage: Stage, chance: random.Random) -> Signal:
+    """Make up one thing that can happen."""
+    at = stage.clock.now()
+    answer = Answer(chance.choice([1.0, 80.0, 900.0]), 0.5, 1e9)
+    opening = Opening(chance.choice(["refused", "starting", "too_many", "silent", "reset"]))
+    channels = frozenset({"messages", "conversations", "notifications"})
+    senders = ["user", "bot"]
+    window = int(at.wall // 300 * 300)
+    rows = [
+        Event(at, chance.choice(sorted(channels)), {"table": chance.choice(["conversations", "cluster_assignments"])}),
+        Event(at, "messages", {}, readable=False),
+        Gap(at, "reset", 1),
+        Tick(at),
+        Sample(at, Pulse("t", "u", answer)),
+        Sample(at, Pulse("t", "u", None, opening)),
+        Sample(at, Pulse("t", "u", answer, opening, lost=True)),
+        Sample(at, Connections(1, 2, 0, 3, 100, 2, "a", 0, 0.5, 1, [7], [8], [1.5], ["messages"], None, 0.1, 9, "18")),
+        Sample(at, Connections(1, 2, 0, 95, 100, 2, "a", 0, 0.5, 0, [], [], [], [], 0.5, 0.1, 9, "18")),
+        Sample(at, Listening(channels, 3.0)),
+        Sample(at, Listening(frozenset({"messages"}), 4.0)),
+        Sample(at, Catalogue(["trg_messages_notify"], ["messages"], ["f"], [chance.choice("ODR")])),
+        Sample(at, Recount("1:1:", at.wall, [int(at.wall) - 5], ["user"], [chance.randrange(400)], 400, at.wall)),
+        Sample(at, Rates(at.wall, at.wall - 9000, [window], ["user"], [4], chance.choice([0, 4]))),
+        Sample(at, Activity(at.wall, senders, [at.wall - chance.choice([9, 9000]), at.wall], [3, 4], 9, 0)),
+        Sample(at, Trouble("triggers", "Catalogue", "permission", {"object": "messages", "right": "SELECT"})),
+    ]
+    return chance.choice(rows)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_follower(stage, seed):
+    """Who applies every change has at each moment the document that the daemon serves, but for its ages."""
+    chance = random.Random(seed)
+    async with stage.connect() as socket:
+        document = (await joined(stage, socket))["data"]
+        seq = 0
+        for _ in range(20):
+            for _ in range(20):
+                stage.clock.advance(chance.choice([0, 0.2, 5, 40]))
+                stage.tell(weather(stage, chance))
+            while seq < stage.board.seq:
+                diff = await heard(socket)
+                assert diff["seq"] == seq + 1
+                seq = diff["seq"]
+                document = {
+                    **patch.apply(document, diff["patch"]),
+                    "position": {"epoch": stage.board.epoch, "seq": seq},
+                }
+            _, served = await stage.get("api/v1/health/full")
+            assert ageless(document) == ageless(served)
+        assert seq > 100
+        assert set(document["counts"]) == {"ok", "warn", "fail", "unknown"}
+
+
+def ageless(document: dict[str, Any]) -> dict[str, Any]:
+    volatile = {"observed_at", "source"}
+    checks = {
+        name: {
+            **{key: value for key, value in entry.items() if key not in volatile},
+            "detail": {key: value for key, value in entry["detail"].items() if key != "as_of"},
+        }
+        for name, entry in document["checks"].items()
+    }
+    return {**document, "as_of": "", "checks": checks}
+
+
+# What a subscriber may say.
+
+
+async def test_subscribe(stage):
+    """Who has lost the thread asks anew, gets the whole document, and follows on from there."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        stage.fire(2)
+        await socket.send('{"type": "subscribe"}')
+        while (message := await heard(socket))["type"] == "diff":
+            pass
+        assert (message["type"], message["reason"], message["seq"]) == ("snapshot", "gap", 2)
+        stage.fire()
+        assert (await heard(socket))["seq"] == 3
+
+
+@pytest.mark.parametrize("name", ["a", 7, 0, "", None, 1.5, True])
+async def test_ping(stage, name):
+    """A ping is answered by a pong with its own name."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        await socket.send(json.dumps({"type": "ping", **({"id": name} if name is not None else {}), "more": [1]}))
+        pong = await heard(socket)
+        assert pong == {"type": "pong", **({"id": name} if name is not None else {})}
+
+
+async def test_ping_behind_subscribe(stage):
+    """Nothing that is asked is forgotten because a snapshot is on its way."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        await asyncio.gather(socket.send('{"type": "subscribe"}'), socket.send('{"type": "ping", "id": 1}'))
+        assert {(await heard(socket))["type"] for _ in range(2)} == {"snapshot", "pong"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "hello",
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"type": "auth"}',
+        '{"type": ["ping"]}',
+        b'{"type": "ping"}',
+        '{"type": "ping", "id": {"a": 1}}',
+        '{"type": "ping", "id": ' + "[" * 1000 + "]" * 1000 + "}",
+        '{"type": "ping", "id": [1]}',
+    ],
+)
+async def test_unknown_message(stage, message):
+    """Anything else is answered by an error that says what may be said, and the end with 4400."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        await socket.send(message)
+        error = await heard(socket)
+        assert (error["type"], error["code"], error["fatal"]) == ("error", "bad_message", True)
+        assert "subscribe" in error["message"]
+        await socket.wait_closed()
+        assert socket.close_code == 4400
+    await until(lambda: not stage.hub.subscribers)
+
+
+async def test_too_many(stage):
+    """Twenty messages in ten seconds are heard; the next one ends the connection with 4429."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        for round_ in range(2):
+            for number in range(INBOUND_MESSAGES):
+                await socket.send(json.dumps({"type": "ping", "id": number}))
+            for number in range(INBOUND_MESSAGES):
+                assert (await heard(socket))["id"] == number
+            if round_ == 0:
+                stage.clock.advance(INBOUND_PER_S + 0.1)
+        await socket.send('{"type": "ping"}')
+        await socket.wait_closed()
+        assert socket.close_code == 4429
+
+
+async def test_too_long(stage):
+    """A message of 4096 bytes is read; a longer one ends the connection with 1009."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        await socket.send('{"type": "ping"}'.ljust(INBOUND_BYTES))
+        assert (await heard(socket))["type"] == "pong"
+        await socket.send('{"type": "ping"}'.ljust(INBOUND_BYTES + 1))
+        await socket.wait_closed()
+        assert socket.close_code == 1009
+
+
+# Who may join.
+
+
+@pytest.mark.parametrize("offered", [["graphql-ws"], ["health.v2.json", "health"]])
+async def test_subprotocol(stage, offered):
+    """Who asks only for protocols that we do not speak is refused before the upgrade, with the name of ours."""
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        await stage.connect(subprotocols=offered)
+    response = caught.value.response
+    assert response.status_code == 400
+    assert "health.v1.json" in json.loads(response.body)["error"]["message"]
+
+
+@pytest.mark.parametrize(("offered", "spoken"), [(None, None), (["x", "health.v1.json"], "health.v1.json")])
+async def test_subprotocol_free(stage, offered, spoken):
+    """Who asks for none, or for ours among others, is served."""
+    async with stage.connect(subprotocols=offered) as socket:
+        assert socket.subprotocol == spoken
+        await joined(stage, socket)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1", "http://localhost:{port}", "{port}"],
+)
+async def test_foreign_origin(stage, origin):
+    """A page of another origin may not read along in its visitor's browser."""
+    port = stage.url.split(":")[2].strip("/")
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        await stage.connect(origin=origin.format(port=port))
+    assert caught.value.response.status_code == 403
+    assert not stage.hub.subscribers
+
+
+async def test_own_origin(stage):
+    """The page itself may."""
+    async with stage.connect(origin=stage.url.rstrip("/")) as socket:
+        await joined(stage, socket)
+
+
+async def test_full_house(stage):
+    """Beyond the most subscribers the next one is told to come back later."""
+    for _ in range(MOST_SUBSCRIBERS):
+        stage.hub.join()
+    async with stage.http.get(stage.url + "api/v1/stream", headers=UPGRADE) as response:
+        assert response.status == 503
+        assert response.headers["Retry-After"] == "10"
+        assert (await response.json())["error"]["code"] == "service_unavailable"
+
+
+async def test_no_upgrade(stage):
+    """Who asks for the stream by plain HTTP is told what is missing, in JSON."""
+    status, said = await stage.get("api/v1/stream")
+    assert (status, said["error"]["code"]) == (400, "bad_request")
+
+
+# Leaving, lagging, stopping.
+
+
+async def test_leave(stage):
+    """Who leaves, in order or by vanishing, is forgotten."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        assert len(stage.hub.subscribers) == 1
+    await until(lambda: not stage.hub.subscribers)
+    socket = await stage.connect()
+    await joined(stage, socket)
+    socket.transport.abort()
+    await until(lambda: not stage.hub.subscribers)
+
+
+async def test_not_reading(stage):
+    """One who stops reading delays nobody, and when it reads again a snapshot brings it up to date."""
+    async with stage.connect() as reader, stage.connect(max_queue=1) as sleeper:
+        await joined(stage, reader)
+        await joined(stage, sleeper)
+        seq, slowest = 0, 0.0
+        while not any(one.wants_snapshot == "slow" for one in stage.hub.subscribers):
+            started = time.perf_counter()
+            for _ in range(20):
+                stage.stuff(20_000)
+            for _ in range(20):
+                seq += 1
+                assert (await heard(reader))["seq"] == seq
+            slowest = max(slowest, time.perf_counter() - started)
+            assert seq < 5000, "it should have been too much for it by now"
+        assert slowest < 1
+        place = 0
+        while (message := await heard(sleeper))["type"] == "diff":
+            assert message["seq"] == place + 1
+            place = message["seq"]
+        assert (message["type"], message["reason"]) == ("snapshot", "slow")
+        assert message["data"]["filler"] == str(message["seq"])
+        assert place < message["seq"] <= seq
+        place = message["seq"]
+        stage.stuff(1)
+        while place < seq + 1:
+            message = await heard(sleeper)
+            assert (message["type"], message["seq"]) == ("diff", place + 1)
+            place = message["seq"]
+        assert len(stage.hub.subscribers) == 2
+
+
+async def test_lagging(stage):
+    """One who takes nothing at all for too long is dropped, and the log says so."""
+    stream = Stream(stage.hub, stage.clock, lag_s=0.2)
+    application = web.Application()
+    application.router.add_get("/", stream.open)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = site._server.sockets[0].getsockname()[1]
+    with capture_logs() as said:
+        socket = await websockets.connect(
+            f"ws://127.0.0.1:{port}/", proxy=None, ping_interval=None, compression=None, max_queue=1
+        )
+        await until(lambda: stage.hub.subscribers)
+        while stage.hub.subscribers:
+            stage.stuff(200_000)
+            await asyncio.sleep(0.01)
+    await runner.cleanup()
+    socket.transport.abort()
+    assert {"event": "subscriber.dropped", "why": "slow", "lag_s": 0.2, "log_level": "warning"} in said
+    assert said[-1]["event"] == "subscriber.left"
+
+
+async def test_stop(stage):
+    """At the end every subscriber is told to come back soon, and nobody is waited for long."""
+    readers = [await stage.connect() for _ in range(20)]
+    for reader in readers:
+        await joined(stage, reader)
+    started = time.perf_counter()
+    await stage.server.stop()
+    assert time.perf_counter() - started < 2
+    for reader in readers:
+        await reader.wait_closed()
+        assert (reader.close_code, reader.close_reason) == (1012, "restarting")
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await stage.http.get(stage.url)
+
+
+async def test_stop_with_a_sleeper(stage):
+    """One who does not read cannot hold the daemon's end up."""
+    sleeper = await stage.connect(max_queue=1)
+    await joined(stage, sleeper)
+    for _ in range(OUTBOX_FRAMES - 1):
+        stage.stuff(4_000)
+        await asyncio.sleep(0)
+    for _ in range(2 * OUTBOX_FRAMES):
+        stage.stuff(60_000)
+        await asyncio.sleep(0)
+    started = time.perf_counter()
+    await stage.server.stop()
+    assert time.perf_counter() - started < 3
+    sleeper.transport.abort()
+
+
+async def test_log(stage):
+    """Joining and leaving are said, with the number of those who are there."""
+    with capture_logs() as said:
+        async with stage.connect() as socket:
+            await joined(stage, socket)
+        await until(lambda: not stage.hub.subscribers and len(said) == 2)
+    assert said == [
+        {"event": "subscriber.joined", "subscribers": 1, "log_level": "info"},
+        {"event": "subscriber.left", "subscribers": 0, "code": 1000, "log_level": "info"},
+    ]
