@@ -1,0 +1,169 @@
+"""Facts and checks with sane values, for the tests of the domain: name only what a test is about."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from monitor.domain.board import Board
+from monitor.domain.checks.check import Check
+from monitor.domain.checks.db import Answer, Connections, Db, Opening, Pulse
+from monitor.domain.checks.message_throughput import MessageThroughput, Rates, Recount
+from monitor.domain.checks.realtime import Listening, Realtime
+from monitor.domain.checks.recent_activity import Activity, RecentActivity
+from monitor.domain.checks.triggers import Catalogue, Trigger, Triggers
+from monitor.domain.patch import Json
+from monitor.domain.quiet_hours import QuietHours
+from monitor.domain.signal import At
+from monitor.domain.verdict import Judgement
+
+JAKARTA = ZoneInfo("Asia/Jakarta")
+NIGHT = QuietHours(dt.time(22), dt.time(6), JAKARTA)
+CHANNELS = {"messages": True, "conversations": True, "notifications": False}
+TRIGGERS = (
+    Trigger("trg_messages", "messages", "messages"),
+    Trigger("trg_conversations", "conversations", "conversations", {"table": "conversations"}),
+    Trigger("trg_assignments", "cluster_assignments", "conversations", {"table": "cluster_assignments"}),
+)
+
+
+def unix(text: str) -> float:
+    """Read an instant of RFC 3339 as Unix seconds."""
+    return dt.datetime.fromisoformat(text).timestamp()
+
+
+NOON = unix("2026-11-22T05:00:00Z")
+"""Noon in Jakarta."""
+
+
+def at(seconds: float, wall: float = NOON) -> At:
+    """Give the instant so many seconds after the start of the watch, which is noon unless told otherwise."""
+    return At(1000.0 + seconds, wall + seconds)
+
+
+def answer(ms: float = 12.0, *, server_ms: float = 0.5, started: float = NOON - 86_400) -> Answer:
+    return Answer(latency_ms=ms, server_ms=server_ms, started_at=started)
+
+
+def pulse(
+    old: Answer | None = None,
+    new: str | None = None,
+    *,
+    sqlstate: str = "",
+    ended_by: frozenset[str] = frozenset(),
+    confirmed_by: str | None = None,
+    lost: bool = False,
+) -> Pulse:
+    """A sample: what an old session answered (None = nothing), how a new connection ended (None = untried)."""
+    opening = None
+    if new is not None:
+        opening = Opening(new, connect_ms=20.0 if new == "opened" else None, sqlstate=sqlstate)  # type: ignore[arg-type]
+    return Pulse("10.0.0.5:5432", "huph_monitor", old, opening, ended_by, confirmed_by, lost)
+
+
+def connections(*, used: int = 12, most: int = 100, commits: int = 1000, **other: object) -> Connections:
+    facts: dict[str, object] = {
+        "active": 3, "idle": 9, "idle_in_transaction": 1, "used": used, "max": most, "ours": 3, "top_app": "huph-api",
+        "slow_now": 0, "longest_transaction_s": 1.9, "lock_waits": 0, "blocked": [], "blocker": [], "waiting_s": [],
+        "relation": [], "replication_lag_s": None, "notify_queue_pct": 0.0, "commits": commits, "version": "18.1",
+    }  # fmt: skip
+    return Connections(**(facts | other))  # type: ignore[arg-type]
+
+
+def listening(*channels: str, ms: float = 4.0) -> Listening:
+    return Listening(frozenset(channels or CHANNELS), ms)
+
+
+def catalogue(**enabled: str) -> Catalogue:
+    """The expected triggers, enabled unless told otherwise; "" leaves one out."""
+    found = [(one, enabled.get(one.name, "O")) for one in TRIGGERS]
+    kept = [(one, state) for one, state in found if state]
+    return Catalogue(
+        trigger=[one.name for one, _ in kept],
+        relation=[one.table for one, _ in kept],
+        function=[f"notify_{one.table}" for one, _ in kept],
+        enabled=[state for _, state in kept],
+    )
+
+
+def activity(
+    now: float = NOON, *, last: Mapping[str, float] | None = None, asked: int = 0, answered: int = 0
+) -> Activity:
+    """What activity.sql says at `now`; `last` is the age of each sender's last message in seconds."""
+    ages = {"bot": 30.0, "user": 60.0} if last is None else last
+    return Activity(now, list(ages), [now - age for age in ages.values()], [5] * len(ages), asked, answered)
+
+
+def recount(now: float = NOON, rows: Mapping[int, int] | None = None, *, total: int | None = None) -> Recount:
+    """What recount.sql says at `now`; `rows` maps an age in seconds, counted from the whole second, to a count."""
+    counted = {10: 3} if rows is None else rows
+    ages = sorted(counted, reverse=True)
+    return Recount(
+        snapshot="700:700:",
+        now=now,
+        second=[int(now) - age for age in ages],
+        sender=["user"] * len(ages),
+        count=[counted[age] for age in ages],
+        total=sum(counted.values()) if total is None else total,
+        newest=now - ages[-1] if ages else None,
+    )
+
+
+def rates(now: float = NOON, *, last_60m: int = 40, since: float | None = None) -> Rates:
+    last = int(now) // 300 * 300
+    return Rates(
+        now,
+        now - 86_400 if since is None else since,
+        [last - 300, last, last],
+        ["user", "bot", "user"],
+        [4, 2, 3],
+        last_60m,
+    )
+
+
+def checks(*, quiet_hours: QuietHours | None = None) -> list[object]:
+    """All checks, not in the brief's order."""
+    return [
+        MessageThroughput(quiet_hours=quiet_hours),
+        RecentActivity(quiet_hours=quiet_hours),
+        Triggers(TRIGGERS),
+        Realtime(CHANNELS),
+        Db(),
+    ]
+
+
+def board(*, only: tuple[str, ...] = (), quiet_hours: QuietHours | None = None, wall: float = NOON) -> Board:
+    """A board of all checks, or only of those named, at second 0."""
+    every = checks(quiet_hours=quiet_hours)
+    kept = [one for one in every if not only or one.name in only]  # type: ignore[attr-defined]
+    senders = ("user", "bot")
+    return Board(platform="huph", zone="Asia/Jakarta", version="0.1.0", senders=senders, checks=kept, at=at(0, wall))  # type: ignore[arg-type]
+
+
+def nulls(value: Json, path: str = "") -> list[str]:
+    """Name every place of a document that holds a null."""
+    if isinstance(value, Mapping):
+        return [found for key, inner in value.items() for found in nulls(inner, f"{path}.{key}")]
+    if isinstance(value, list | tuple):
+        return [found for number, inner in enumerate(value) for found in nulls(inner, f"{path}[{number}]")]
+    return [path] if value is None else []
+
+
+def fold(check: Check, *steps: tuple[float, object], wall: float = NOON) -> Judgement[Any]:
+    """Let a check judge one fact after another, each at its second, from its start on."""
+    judgement = check.begin(at(0, wall))
+    for seconds, facts in steps:
+        judgement = check.judge(facts, judgement, at(seconds, wall))
+    return judgement
+
+
+def codes(judgement: Judgement[Any]) -> dict[str, str]:
+    """Give the reasons of a judgement in their order, each with its verdict."""
+    return {reason.code: reason.verdict.value for reason in judgement.reasons}
+
+
+def params(judgement: Judgement[Any], code: str) -> dict[str, object]:
+    """Give the parameters of one reason."""
+    return dict(next(reason.params for reason in judgement.reasons if reason.code == code))

@@ -1,0 +1,721 @@
+"""The board: one signal in, at most one change out, and a document that anyone can follow by patches alone."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import math
+from collections import Counter
+from zoneinfo import ZoneInfo
+
+import orjson
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from monitor.domain import folding, patch
+from monitor.domain.checks.db import Statements, Storage
+from monitor.domain.quiet_hours import QuietHours
+from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
+from monitor.domain.verdict import Reason, Verdict, instant
+from tests.domain.build import (
+    CHANNELS,
+    NIGHT,
+    NOON,
+    activity,
+    answer,
+    at,
+    board,
+    catalogue,
+    connections,
+    listening,
+    nulls,
+    pulse,
+    rates,
+    recount,
+)
+
+CHILDREN = ("realtime", "triggers", "recent_activity", "message_throughput")
+BLOCKED = "unknown.blocked_by"
+
+
+def sample(seconds, facts):
+    return Sample(at(seconds), facts)
+
+
+def turned(seconds, check, question, kind="timeout"):
+    return sample(seconds, Trouble(check, question, kind, {"limit_ms": 2000}))
+
+
+def play(one, *signals):
+    """Let the board take one signal after another; give the last change."""
+    change = None
+    for signal in signals:
+        change = one.apply(signal)
+    return change
+
+
+def entry(one, name):
+    return one.document["checks"][name]
+
+
+def said(one, name):
+    """Give a check's verdict and reason as the document tells them."""
+    return entry(one, name)["verdict"], entry(one, name).get("reason")
+
+
+WELL = (pulse(answer(), "opened"), listening(), catalogue(), activity(), recount(rows={}))
+
+
+def well(**given):
+    """A board on which everything was seen to be well at second 1."""
+    one = board(**given)
+    play(one, *(sample(1, facts) for facts in WELL))
+    return one
+
+
+def test_first_document():
+    """Before any signal everything is unknown and starting, at position 0, in the brief's order, with no transition."""
+    one = board()
+    entries = one.document["checks"]
+    assert list(entries) == ["db", *CHILDREN]
+    assert {said(one, name) for name in entries} == {("unknown", "unknown.starting")}
+    assert {name: value for name, value in one.document.items() if name != "checks"} == {
+        "platform": "huph",
+        "zone": "Asia/Jakarta",
+        "status": "unknown",
+        "since": instant(NOON),
+        "counts": {"ok": 0, "warn": 0, "fail": 0, "unknown": 5},
+        "position": {"epoch": math.floor(NOON * 1000), "seq": 0},
+        "as_of": instant(NOON),
+        "monitor": {"version": "0.1.0", "started_at": instant(NOON)},
+        "transitions": {},
+    }
+    assert (one.epoch, one.seq, one.evidence(), one.deadline()) == (math.floor(NOON * 1000), 0, {}, math.inf)
+
+
+def test_well():
+    """Each check turns ok with its own evidence, and only then; the platform is healthy when all have."""
+    one = board()
+    for number, (name, facts) in enumerate(zip(["db", *CHILDREN], WELL, strict=True), 1):
+        assert one.document["status"] == "unknown"
+        change = one.apply(sample(number, facts))
+        assert entry(one, name)["verdict"] == "ok"
+        assert one.document["counts"]["ok"] == change.seq == number
+    assert one.document["status"] == "healthy"
+    assert one.document["since"] == instant(NOON + 5)
+
+
+def test_change():
+    """A change carries its place in line, its time, the patch, the document after it, and what happened."""
+    one = board(only=("triggers",))
+    change = one.apply(sample(3, catalogue(trg_messages="")))
+    assert (change.epoch, change.seq, change.at, change.look_again) == (one.epoch, 1, NOON + 3, frozenset())
+    assert change.document is one.document
+    told = {"trigger": "trg_messages", "table": "messages"}
+    happened = {
+        "at": instant(NOON + 3),
+        "check": "triggers",
+        "from": "unknown",
+        "to": "fail",
+        "reason": "triggers.missing",
+        "params": told,
+    }
+    assert [one.entry() for one in change.transitions] == [happened]
+    changes = change.patch
+    assert changes["transitions"] == {"1": happened}
+    assert changes["counts"] == {"fail": 1, "unknown": 0}
+    assert (changes["status"], changes["since"]) == ("degraded", instant(NOON + 3))
+    assert changes["checks"]["triggers"]["params"] == told
+    assert changes.keys() == {"checks", "counts", "status", "since", "transitions"}
+    assert one.document["position"] == {"epoch": one.epoch, "seq": 1}
+
+
+def test_fresh_evidence_is_no_news():
+    """The same said again makes no change: only the evidence is younger."""
+    one = well()
+    before, seq = one.document, one.seq
+    assert play(one, *(sample(9, facts) for facts in WELL)) is None
+    assert one.document is before
+    assert one.seq == seq
+    assert set(one.evidence().values()) == {instant(NOON + 9)}
+
+
+def test_signal_for_nobody():
+    """What no check takes, and trouble of a check that is not watched, does nothing."""
+    one = board(only=("triggers",))
+    before = one.document
+    assert play(one, sample(1, activity()), turned(2, "db", "Connections"), Gap(at(3), "reset"), Tick(at(4))) is None
+    assert one.document is before
+
+
+def test_source():
+    """The document says whether evidence was pushed or asked for."""
+    one = board(only=("realtime",))
+    one.apply(sample(1, listening()))
+    assert entry(one, "realtime")["source"] == "sample"
+    one.apply(Gap(at(2), "reset"))
+    assert entry(one, "realtime")["source"] == "event"
+
+
+def test_event_touches_its_checks():
+    """An event is counted by its channel and its trigger at once, and is no evidence of either check."""
+    one = well()
+    change = one.apply(Event(at(5), "messages", {"table": "messages"}))
+    assert change.patch["checks"].keys() == {"realtime", "triggers"}
+    assert entry(one, "realtime")["detail"]["channels"]["messages"]["events_5m"] == 1
+    assert one.evidence()["triggers"] == instant(NOON + 1)
+
+
+def test_tick_before_its_time():
+    """Time that has not come changes nothing, and does not even touch a check."""
+    one = well()
+    assert one.apply(Tick(at(13.9))) is None
+
+
+def test_stale():
+    """Evidence is good until it is exactly as old as its time to live; then the check is unknown, and stays quiet."""
+    one = board(only=("triggers",))
+    one.apply(sample(1, catalogue()))
+    assert one.deadline() == at(66).mono
+    assert one.apply(Tick(at(65.999))) is None
+    change = one.apply(Tick(at(66)))
+    assert said(one, "triggers") == ("unknown", "unknown.stale")
+    assert entry(one, "triggers")["params"] == {"last_verdict": "ok", "last_at": instant(NOON + 1), "ttl_s": 65}
+    assert entry(one, "triggers")["since"] == change.transitions[0].entry()["at"] == instant(NOON + 66)
+    assert one.deadline() == math.inf
+    one.apply(sample(70, catalogue()))
+    assert said(one, "triggers") == ("ok", None)
+    assert one.deadline() == at(135).mono
+
+
+def test_stale_keeps_rolling():
+    """A stale check still counts down what leaves by itself, and is not woken for its age again."""
+    one = well(only=("triggers",))
+    one.apply(Event(at(20), "messages", {}))
+    one.apply(Tick(at(66)))
+    assert one.deadline() == at(320.001).mono
+    one.apply(Tick(at(320.001)))
+    assert said(one, "triggers") == ("unknown", "unknown.stale")
+    assert entry(one, "triggers")["detail"]["triggers"]["trg_messages"]["fired_5m"] == 0
+    assert one.deadline() == math.inf
+
+
+def test_event_on_stale():
+    """An event does not make old evidence new, even when nobody has told the time in between."""
+    one = well(only=("triggers",))
+    one.apply(Event(at(80), "messages", {}))
+    assert said(one, "triggers") == ("unknown", "unknown.stale")
+    one.apply(Tick(at(80)))
+    assert one.deadline() > at(80).mono
+
+
+def test_stale_after_trouble():
+    """Old evidence of a failure says what it last said, and is unknown since it became old, not since the failure."""
+    one = board(only=("db",))
+    play(one, *(sample(seconds, pulse(None, "refused")) for seconds in (1, 2)))
+    assert entry(one, "db")["since"] == instant(NOON + 1)
+    change = one.apply(Tick(at(15)))
+    assert said(one, "db") == ("unknown", "unknown.stale")
+    assert entry(one, "db")["params"]["last_verdict"] == "fail"
+    assert entry(one, "db")["since"] == change.transitions[0].entry()["at"] == instant(NOON + 15)
+
+
+def test_since_of_the_first_miss():
+    """A trouble that needed a second look is dated from the first."""
+    one = well()
+    one.apply(sample(5, pulse()))
+    change = one.apply(sample(7, pulse()))
+    assert said(one, "db") == ("fail", "db.hung")
+    assert entry(one, "db")["since"] == instant(NOON + 5)
+    assert [(one.before, one.after, one.at) for one in change.transitions] == [("unknown", "fail", NOON + 5)]
+    assert (one.document["status"], one.document["since"]) == ("degraded", instant(NOON + 5))
+
+
+def test_since_stays():
+    """Another reason of the same verdict leaves since where it was, and is no transition."""
+    one = well()
+    play(one, sample(5, pulse(None, "refused")))
+    change = one.apply(sample(8, pulse(None, "starting")))
+    assert said(one, "db") == ("fail", "db.starting")
+    assert entry(one, "db")["since"] == instant(NOON + 5)
+    assert change.transitions == ()
+    assert "transitions" not in change.patch
+
+
+def test_also():
+    """What else is true of a check stands beside the reason that decides."""
+    one = well(only=("realtime",))
+    one.apply(sample(5, listening("messages")))
+    assert said(one, "realtime") == ("warn", "realtime.channel_down")
+    assert entry(one, "realtime")["also"].keys() == {"realtime.relay_unproven"}
+
+
+def test_turned_away():
+    """A question that is turned away makes its check unknown with the cause, until that very question is answered."""
+    one = well(only=("message_throughput",))
+    one.apply(turned(5, "message_throughput", "Rates", "permission"))
+    assert said(one, "message_throughput") == ("unknown", "unknown.permission")
+    assert entry(one, "message_throughput")["params"] == {"limit_ms": 2000}
+    one.apply(sample(6, recount(NOON + 6)))
+    assert said(one, "message_throughput") == ("unknown", "unknown.permission")
+    one.apply(sample(7, rates(NOON + 7)))
+    assert said(one, "message_throughput") == ("ok", None)
+
+
+def test_turned_away_twice():
+    """Of two questions turned away the first is named; answering it names the other."""
+    one = well(only=("message_throughput",))
+    play(
+        one,
+        turned(5, "message_throughput", "Recount"),
+        turned(6, "message_throughput", "Rates", "schema"),
+    )
+    assert said(one, "message_throughput") == ("unknown", "unknown.timeout")
+    one.apply(sample(7, recount(NOON + 7)))
+    assert said(one, "message_throughput") == ("unknown", "unknown.schema")
+
+
+def test_turned_away_before_anything():
+    """A check whose first question is turned away says so instead of starting."""
+    one = board(only=("triggers",))
+    one.apply(turned(1, "triggers", "Catalogue", "schema"))
+    assert said(one, "triggers") == ("unknown", "unknown.schema")
+    assert one.evidence() == {}
+
+
+DOWN = pulse(None, "refused")
+
+
+def test_folding():
+    """One cause, one alarm: with the database down all that is asked by SQL is unknown because of it, in one change."""
+    one = well()
+    change = one.apply(sample(5, DOWN))
+    assert said(one, "db") == ("fail", "db.refused")
+    for name in CHILDREN:
+        assert said(one, name) == ("unknown", BLOCKED)
+        assert entry(one, name)["params"] == {"parent": "db", "since": instant(NOON + 5)}
+        assert "also" not in entry(one, name)
+    assert one.document["counts"] == {"ok": 0, "warn": 0, "fail": 1, "unknown": 4}
+    assert one.document["status"] == "degraded"
+    assert list(change.patch["transitions"]) == ["6", "6.1", "6.2", "6.3", "6.4"]
+    assert [step["check"] for step in change.patch["transitions"].values()] == ["db", *CHILDREN]
+
+
+def test_starting_does_not_fold():
+    """Before the database's first word its children start on their own."""
+    one = board()
+    one.apply(sample(1, catalogue()))
+    assert said(one, "triggers") == ("ok", None)
+    assert said(one, "db") == ("unknown", "unknown.starting")
+
+
+def test_down_from_the_start():
+    """Children that were never seen are blocked by a database that is down from the start."""
+    one = board()
+    one.apply(sample(1, DOWN))
+    assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+    assert entry(one, "triggers")["params"]["since"] == instant(NOON + 1)
+
+
+def test_warning_does_not_fold():
+    """A database that answers hides nothing, however badly it does otherwise."""
+    one = well()
+    play(one, sample(5, pulse(answer(), "too_many")))
+    assert said(one, "db") == ("warn", "db.saturated")
+    assert {said(one, name)[0] for name in CHILDREN} == {"ok"}
+
+
+def test_blocked_hears_nothing():
+    """What a child says while the database is down does not show, neither evidence, nor trouble, nor a gap."""
+    one = well()
+    one.apply(sample(5, DOWN))
+    play(one, sample(6, catalogue(trg_messages="")), turned(7, "recent_activity", "Activity"), Gap(at(8), "reset"))
+    assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+
+
+def test_back():
+    """When the database is back, all are asked again at once, and each child leaves unknown with its own evidence."""
+    one = well()
+    play(one, sample(5, DOWN), sample(6, catalogue()))
+    change = one.apply(sample(7, pulse(answer(), "opened")))
+    assert change.look_again == {"db", *CHILDREN}
+    assert said(one, "db") == ("ok", None)
+    assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+    assert entry(one, "triggers")["params"]["since"] == instant(NOON + 5)
+    for number, (name, facts) in enumerate(zip(CHILDREN, WELL[1:], strict=True)):
+        assert said(one, name) == ("unknown", BLOCKED)
+        change = one.apply(sample(8 + number, facts))
+        assert change.look_again == frozenset()
+        assert entry(one, name)["verdict"] == "ok"
+    assert one.document["status"] == "healthy"
+
+
+def test_back_is_not_the_old_verdict():
+    """A child that had failed before does not come back failed by itself, nor by an event, nor by time."""
+    one = well()
+    play(one, sample(4, catalogue(trg_messages="")), sample(5, DOWN), sample(7, pulse(answer(), "opened")))
+    play(one, Event(at(8), "messages", {}), Tick(at(80)))
+    assert said(one, "triggers")[0] == "unknown"
+    one.apply(sample(81, pulse(answer(), "opened")))
+    one.apply(sample(82, catalogue(trg_messages="")))
+    assert said(one, "triggers") == ("fail", "triggers.missing")
+
+
+def test_back_and_turned_away():
+    """A child whose question is turned away after the return says so: nothing hides it any more."""
+    one = well()
+    play(one, sample(5, DOWN), sample(7, pulse(answer(), "opened")), turned(8, "triggers", "Catalogue"))
+    assert said(one, "triggers") == ("unknown", "unknown.timeout")
+
+
+def test_back_and_down_again():
+    """A second outage blocks again, since its own beginning, what had not come back and what had."""
+    one = well()
+    play(one, sample(5, DOWN), sample(7, pulse(answer(), "opened")), sample(8, catalogue()), sample(9, DOWN))
+    assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+    assert {entry(one, name)["params"]["since"] for name in CHILDREN} == {instant(NOON + 9)}
+
+
+def test_stale_parent_blocks():
+    """A database that nobody has asked for too long hides its children as well, from that second on."""
+    one = well()
+    one.apply(sample(14, recount(NOON + 14)))
+    assert said(one, "message_throughput") == ("ok", None)
+    change = one.apply(Tick(at(14)))
+    assert said(one, "db") == ("unknown", "unknown.stale")
+    assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+    assert {entry(one, name)["params"]["since"] for name in CHILDREN} == {instant(NOON + 14)}
+    assert len(change.transitions) == 5
+    assert one.document["status"] == "unknown"
+
+
+def test_without_parent():
+    """A board that does not watch the database folds nothing."""
+    one = well(only=("triggers", "realtime"))
+    assert said(one, "triggers") == ("ok", None)
+    assert said(one, "realtime")[0] == "ok"
+
+
+def test_transitions_are_bounded():
+    """The last fifty transitions are kept, keyed by their place in line; the patch lets go of the oldest."""
+    one = board(only=("triggers",))
+    for number in range(1, 51):
+        one.apply(sample(number, catalogue(trg_messages="" if number % 2 else "O")))
+    assert list(one.document["transitions"]) == [str(number) for number in range(1, 51)]
+    change = one.apply(sample(51, catalogue(trg_messages="")))
+    assert change.patch["transitions"].keys() == {"51", "1"}
+    assert change.patch["transitions"]["1"] is None
+    assert list(one.document["transitions"]) == [str(number) for number in range(2, 52)]
+
+
+def test_transitions_of_one_change():
+    """Transitions of one change stand under its number, and the oldest make room for all of them."""
+    one = board()
+    for second in range(1, 20, 2):
+        play(one, *(sample(second, facts) for facts in WELL))
+        change = one.apply(sample(second + 1, DOWN))
+        assert len(change.transitions) == 5
+        assert len(one.document["transitions"]) == min(50, 10 * (second // 2 + 1))
+    assert list(one.document["transitions"])[-5:] == [str(one.seq), *(f"{one.seq}.{number}" for number in range(1, 5))]
+
+
+def test_series():
+    """The long series are told by name; one that nobody knows, or that is not counted yet, is none."""
+    one = board()
+    assert one.series("messages", at(1)) is None
+    assert one.series("nonsense", at(1)) is None
+    assert one.counted_until() is None
+    play(one, sample(1, recount(NOON + 1, {300: 2, 10: 3})), sample(2, rates(NOON + 2)), sample(3, pulse(answer(7.0))))
+    assert one.series("messages", at(2)) == {
+        "as_of": instant(NOON + 2),
+        "snapshot": "700:700:",
+        "seconds": {str(int(NOON) - 9): 3},
+    }
+    assert one.counted_until() == NOON + 2
+    assert one.series("message_rates", at(3))["counts"] == {"user": [0] * 286 + [4, 3], "bot": [0] * 287 + [2]}
+    assert one.series("db_latency", at(4)) == {"as_of": instant(NOON + 4), "points": [[NOON + 3, 7.0]]}
+
+
+def test_series_of_what_is_not_watched():
+    """Messages that nobody counts have no series; a miss is no point of the latency."""
+    one = board(only=("db",))
+    one.apply(sample(1, pulse()))
+    assert one.series("messages", at(2)) is None
+    assert one.series("db_latency", at(2))["points"] == []
+
+
+def test_a_key_goes():
+    """A key that goes is taken away by the patch, not left behind as null."""
+    one = board(only=("realtime",))
+    one.apply(sample(1, listening("messages")))
+    assert "also" in entry(one, "realtime")
+    change = one.apply(sample(2, listening()))
+    assert change.patch["checks"]["realtime"]["also"] is None
+    assert "also" not in entry(one, "realtime")
+
+
+# Whatever happens, in whatever order: the laws of the document.
+
+EVENING = NOON + 9.5 * 3600
+BERLIN = QuietHours(dt.time(12), dt.time(13, 30), ZoneInfo("Europe/Berlin"))
+EVIDENCE = {
+    "Listening": "realtime",
+    "Gap": "realtime",
+    "Catalogue": "triggers",
+    "Activity": "recent_activity",
+    "Recount": "message_throughput",
+}
+ASKED = ["opened", "refused", "shutting_down", "starting", "too_many", "login_refused", "silent", "no_tcp", "reset"]
+OUTCOMES = [None, *ASKED, "unresolved", "exhausted"]
+states = st.sampled_from(["O", "A", "R", "D", ""])
+pulses = st.builds(
+    pulse,
+    st.none() | st.builds(answer, st.sampled_from([3.0, 12.0, 60.0, 700.0]), started=st.sampled_from([1.0, NOON])),
+    st.sampled_from(OUTCOMES),
+    ended_by=st.sampled_from([frozenset(), frozenset({"57P01"}), frozenset({"57P02"})]),
+    confirmed_by=st.sampled_from([None, "http://api/health"]),
+    lost=st.booleans(),
+)
+heard = st.sets(st.sampled_from(sorted(CHANNELS)), min_size=1)
+waits = st.sampled_from([0.001, 0.3, 1, 2.5, 5, 12.999, 13, 30, 65, 66, 299, 301, 900]) | st.floats(0.001, 40_000)
+
+
+def canonical(value):
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def followed(document):
+    """Give what a follower must have: all but the position, which travels beside the patch."""
+    return canonical({key: value for key, value in document.items() if key not in {"position", "as_of"}})
+
+
+class Life(RuleBasedStateMachine):
+    """A board through anything that may happen, with a follower that knows only the first document and the patches."""
+
+    @initialize(quiet_hours=st.sampled_from([None, NIGHT, BERLIN]))
+    def begin(self, quiet_hours):
+        self.wall = EVENING
+        self.board = board(quiet_hours=quiet_hours, wall=self.wall)
+        self.follower = copy.deepcopy(self.board.document)
+        self.now = 0.0
+        self.told = False
+        self.outage = False
+        self.unseen = set()
+
+    def moment(self):
+        return at(self.now, self.wall)
+
+    def clock(self):
+        """The database's own clock, which is not ours."""
+        return self.wall + self.now + 7.25
+
+    def apply(self, signal):
+        before = self.board.document
+        frozen, seq = canonical(before), self.board.seq
+        hidden = self.hidden()
+        change = self.board.apply(signal)
+        assert canonical(before) == frozen, "a document that was given away has changed"
+        if change is None:
+            assert self.board.document is before
+            assert self.board.seq == seq
+        else:
+            assert change.seq == self.board.seq == seq + 1
+            assert change.epoch == self.board.epoch
+            assert self.board.document["position"] == {"epoch": change.epoch, "seq": change.seq}
+            assert change.document is self.board.document
+            assert change.patch or change.look_again
+            self.follower = patch.apply(self.follower, orjson.loads(orjson.dumps(change.patch)))
+        self.told = isinstance(signal, Tick)
+        self.watch_the_children(signal, hidden)
+
+    def watch_the_children(self, signal, hidden):
+        """Remember which children have not been seen since the database came back."""
+        if self.hidden():
+            self.outage = True
+        elif hidden:
+            self.unseen = set(CHILDREN)
+        facts = signal.facts if isinstance(signal, Sample) else signal
+        if not self.hidden():
+            self.unseen.discard(EVIDENCE.get(type(facts).__name__))
+
+    def hidden(self):
+        entry = self.board.document["checks"]["db"]
+        return folding.blocks(Reason(entry["reason"], Verdict(entry["verdict"])) if "reason" in entry else None)
+
+    def ask(self, facts):
+        self.apply(Sample(self.moment(), facts))
+
+    @rule(seconds=waits, tick=st.booleans())
+    def wait(self, seconds, tick):
+        """Time passes; now and then so many signals wait that nobody tells the time before them."""
+        self.now += seconds
+        self.told = False
+        if tick and self.board.deadline() <= self.moment().mono:
+            self.step()
+
+    @rule()
+    def sleep_until_the_deadline(self):
+        """Nothing happens, and the engine wakes exactly at the deadline."""
+        deadline = self.board.deadline()
+        if deadline < math.inf:
+            self.now = max(self.now, deadline - at(0).mono)
+            self.step()
+
+    def step(self):
+        self.apply(Tick(self.moment()))
+        assert self.board.deadline() > self.moment().mono, "woken again at once: the engine would spin"
+
+    @rule(facts=pulses)
+    def beat(self, facts):
+        self.now += 0.001
+        self.ask(facts)
+
+    @rule(kind=st.sampled_from(["well", "well", "refused"]))
+    def beat_plainly(self, kind):
+        self.now += 0.001
+        self.ask(pulse(answer(), "opened") if kind == "well" else pulse(None, "refused"))
+
+    @rule(used=st.sampled_from([12, 91, 100]), commits=st.sampled_from([5, 1000]))
+    def look_at_connections(self, used, commits):
+        self.now += 0.001
+        self.ask(connections(used=used, commits=commits))
+
+    @rule()
+    def look_rarely(self):
+        self.now += 0.001
+        self.ask(Storage(812, 3.0))
+        self.ask(Statements(2))
+
+    @rule(channels=heard, ms=st.sampled_from([1.0, 4.0, 40.0]))
+    def listen(self, channels, ms):
+        self.now += 0.001
+        self.ask(listening(*channels, ms=ms))
+
+    @rule(cause=st.sampled_from(["reset", "closed", "after_hung"]), error=st.none() | st.just("refused"))
+    def lose_the_listener(self, cause, error):
+        self.now += 0.001
+        self.apply(Gap(self.moment(), cause, 1, error))
+
+    @rule(
+        channel=st.sampled_from([*CHANNELS, "strange"]),
+        readable=st.booleans(),
+        table=st.sampled_from(["", "conversations"]),
+    )
+    def hear(self, channel, readable, table):
+        self.now += 0.001
+        self.apply(Event(self.moment(), channel, {"table": table} if readable else {}, readable))
+
+    @rule(one=states, other=states)
+    def read_the_catalogue(self, one, other):
+        self.now += 0.001
+        self.ask(catalogue(trg_messages=one, trg_assignments=other))
+
+    @rule(
+        ages=st.dictionaries(st.sampled_from(["bot", "user"]), st.floats(-60, 30_000)),
+        asked=st.sampled_from([0, 9]),
+    )
+    def ask_for_activity(self, ages, asked):
+        self.now += 0.001
+        self.ask(activity(self.clock(), last=ages, asked=asked))
+
+    @rule(
+        rows=st.dictionaries(st.integers(-5, 300), st.sampled_from([1, 200]), max_size=4),
+        beyond=st.sampled_from([0, 0, 400]),
+    )
+    def count(self, rows, beyond):
+        self.now += 0.001
+        self.ask(recount(self.clock(), rows, total=sum(rows.values()) + beyond))
+
+    @rule(last_60m=st.sampled_from([0, 40]))
+    def count_the_day(self, last_60m):
+        self.now += 0.001
+        self.ask(rates(self.clock(), last_60m=last_60m, since=self.clock() - 3600))
+
+    @rule(
+        question=st.sampled_from(
+            [
+                ("triggers", "Catalogue"),
+                ("recent_activity", "Activity"),
+                ("message_throughput", "Rates"),
+                ("db", "Connections"),
+                ("feature_flags", "Flags"),
+            ]
+        ),
+        kind=st.sampled_from(["timeout", "permission", "schema", "error"]),
+    )
+    def turn_away(self, question, kind):
+        self.now += 0.001
+        self.ask(Trouble(*question, kind, {"limit_ms": 2000}))
+
+    @invariant()
+    def follower_has_it_all(self):
+        """By patches alone a follower has the whole document, type for type."""
+        assert followed(self.follower) == followed(self.board.document)
+
+    @invariant()
+    def no_null(self):
+        """An absent key is no value; null is never one."""
+        assert nulls(self.board.document) == []
+
+    @invariant()
+    def counts_agree(self):
+        """The counts and the status are those of the entries."""
+        counts = Counter(entry["verdict"] for entry in self.board.document["checks"].values())
+        assert self.board.document["counts"] == {verdict.value: counts[verdict.value] for verdict in Verdict}
+        expected = "degraded" if counts["warn"] + counts["fail"] else "unknown" if counts["unknown"] else "healthy"
+        assert self.board.document["status"] == expected
+
+    @invariant()
+    def every_verdict_has_its_reason(self):
+        """Only a plain ok goes without a reason, and a reason has its parameters."""
+        for entry in self.board.document["checks"].values():
+            assert ("reason" in entry) is ("params" in entry)
+            assert entry["verdict"] == "ok" or "reason" in entry
+
+    @invariant()
+    def old_evidence_is_unknown(self):
+        """When the time was told, nothing rests on evidence that is older than its time to live."""
+        if not self.told:
+            return
+        for name, seen in self.board.evidence().items():
+            entry = self.board.document["checks"][name]
+            age = self.moment().wall - dt.datetime.fromisoformat(seen).timestamp()
+            assert entry["verdict"] == "unknown" or age <= entry["ttl_s"] + 0.002
+
+    @invariant()
+    def without_evidence_unknown(self):
+        """What was never seen is unknown."""
+        for name, entry in self.board.document["checks"].items():
+            assert name in self.board.evidence() or entry["verdict"] == "unknown"
+
+    @invariant()
+    def one_cause_one_alarm(self):
+        """While the database cannot be asked, each of its children is unknown because of it, and says since when."""
+        if self.hidden():
+            db = self.board.document["checks"]["db"]
+            for name in CHILDREN:
+                entry = self.board.document["checks"][name]
+                assert (entry["verdict"], entry["reason"]) == ("unknown", BLOCKED)
+                assert entry["params"] == {"parent": "db", "since": db["since"]}
+
+    @invariant()
+    def own_evidence_after_the_return(self):
+        """After the return a child stays unknown until it is seen again; without an outage nothing is blocked."""
+        for name in CHILDREN:
+            entry = self.board.document["checks"][name]
+            assert name not in self.unseen or self.hidden() or entry["verdict"] == "unknown"
+            assert self.outage or entry.get("reason") != BLOCKED
+
+    @invariant()
+    def transitions_are_bounded(self):
+        """At most fifty transitions, none to where it was, and the last one of a check leads to its verdict."""
+        transitions = self.board.document["transitions"].values()
+        assert len(transitions) <= 50
+        assert all(step["from"] != step["to"] for step in transitions)
+        last = {step["check"]: step["to"] for step in transitions}
+        assert all(self.board.document["checks"][name]["verdict"] == verdict for name, verdict in last.items())
+
+
+Life.TestCase.settings = settings(max_examples=120, stateful_step_count=50)
+TestLife = Life.TestCase
