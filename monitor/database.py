@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from monitor.domain.checks.db import Opening, Outcome
+from monitor.domain.connection import Opening, Outcome
 from monitor.secret import Secret
 
 SETTINGS = {

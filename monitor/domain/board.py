@@ -9,8 +9,9 @@ from typing import Any
 
 from monitor.domain import document, folding, patch
 from monitor.domain.change import Change, Document
-from monitor.domain.checks import db, message_throughput
+from monitor.domain.checks import message_throughput
 from monitor.domain.checks.check import Check
+from monitor.domain.connection import Pulse
 from monitor.domain.series import Latency, MessageRates, message_seconds
 from monitor.domain.signal import At, Event, Gap, Sample, Signal, Tick, Trouble
 from monitor.domain.transitions import KEPT, Transition
@@ -179,7 +180,7 @@ class Board:
         if isinstance(facts, message_throughput.Rates):
             rows = list(zip(facts.window, facts.sender, facts.count, strict=True))
             self._rates.take(now=facts.now, since=facts.since, rows=rows)
-        elif isinstance(facts, db.Pulse) and facts.answer is not None:
+        elif isinstance(facts, Pulse) and facts.answer is not None:
             self._latency.take(signal.at.wall, facts.answer.latency_ms)
 
     def _fold(self, at: At) -> frozenset[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from monitor.clock import Clock
 from monitor.database import Session, Target, Turned, Unavailable, open_session
-from monitor.domain.checks.db import Answer, Opening, Pulse
+from monitor.domain.connection import Answer, Opening, Pulse
 from monitor.domain.signal import Emit, Sample
 from monitor.sources.backoff import Backoff
 
