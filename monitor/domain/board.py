@@ -120,9 +120,9 @@ class Board:
         touched = self._judge(signal)
         if not touched:
             return None
-        look_again: frozenset[str] = frozenset()
+        look_again = frozenset(name for name in touched if self._watches[name].judgement.look_again)
         if folding.PARENT in touched:
-            look_again = self._fold(at)
+            look_again |= self._fold(at)
             touched |= folding.CHILDREN & self._watches.keys()
         entries: dict[str, object] = {}
         happened = []

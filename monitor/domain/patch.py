@@ -24,7 +24,7 @@ def diff(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
         if isinstance(before, Mapping) and isinstance(value, Mapping):
             if inner := diff(before, value):
                 patch[key] = inner
-        elif key not in old or not same(before, value):
+        elif not same(before, value):
             patch[key] = value
     return patch
 

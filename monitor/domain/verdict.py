@@ -42,7 +42,8 @@ class Judgement(Generic[Memory]):
 
     `reasons` stand in the order of the catalogue, all that are true; `holds_until` is the monotonic second at which
     the judgement changes by itself (a closed end: at that second it has changed); `since` is the Unix time of the
-    first observation of a trouble that was confirmed later.
+    first observation of a trouble that was confirmed later; `look_again` asks for a new answer, for the old one no longer
+    says enough.
     """
 
     memory: Memory
@@ -51,6 +52,7 @@ class Judgement(Generic[Memory]):
     detail: Mapping[str, object] = field(default_factory=dict)
     holds_until: float = math.inf
     since: float | None = None
+    look_again: bool = False
 
 
 def primary(reasons: Sequence[Reason]) -> Reason | None:

@@ -351,6 +351,14 @@ def test_back():
     assert one.document["status"] == "healthy"
 
 
+def test_a_count_that_no_longer_says_enough_is_renewed():
+    """When rows that did not fit into the histogram could leave the window, that one check is asked again."""
+    one = well()
+    play(one, sample(2, recount(rows={10: 3}, total=400)))
+    change = one.apply(Tick(at(350)))
+    assert change.look_again == {"message_throughput"}
+
+
 def test_back_is_not_the_old_verdict():
     """A child that had failed before does not come back failed by itself, nor by an event, nor by time."""
     one = well()

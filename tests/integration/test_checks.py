@@ -89,7 +89,7 @@ async def test_too_many_messages_want_a_look(platform, start_daemon):
     assert follower.document["checks"]["message_throughput"]["params"]["count"] == 310
     # No new row and no sweep: the window itself lets the old rows go, at their second.
     await follower.reason("message_throughput", None, 9)
-    assert follower.document["checks"]["message_throughput"]["detail"]["count_5m"] == 20
+    await follower.until(lambda d: d["checks"]["message_throughput"]["detail"]["count_5m"] == 20, 3)
 
 
 async def test_too_few_messages_want_a_look(platform, start_daemon):

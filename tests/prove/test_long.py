@@ -21,7 +21,7 @@ from tests.integration.test_exactness import compare, write_at_random
 from tests.integration.test_faults import CHILDREN, well
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1500)]
-REPORTS, CUTS, ROUNDS, LIVES = 4000, 60, 25, 4000
+REPORTS, CUTS, ROUNDS, LIVES = 1500, 60, 25, 3000
 
 
 async def cut_connections(dsn, chance, stop):
@@ -39,7 +39,7 @@ async def cut_connections(dsn, chance, stop):
 
 
 async def test_the_oracle_agrees_while_connections_are_cut(platform, start_daemon):
-    """4,000 of 4,000 reports equal the independent count while the monitor's sessions are ended sixty times."""
+    """1,500 of 1,500 reports equal the independent count while the monitor's sessions are ended sixty times."""
     daemon = await start_daemon(platform.monitor_dsn)
     follower = await daemon.settled()
     stop = asyncio.Event()
@@ -128,7 +128,7 @@ async def test_fault_after_fault(tmp_path):
 
 
 def test_many_lives_of_the_board():
-    """4,000 random lives of a board keep every promise of its state machine."""
+    """3,000 random lives of a board keep every promise of its state machine."""
     run_state_machine_as_test(Life, settings=settings(max_examples=LIVES, stateful_step_count=60, deadline=None))
 
 

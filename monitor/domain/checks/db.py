@@ -136,8 +136,10 @@ class Db:
         if memory.back is not None:
             # PostgreSQL drops its statistics when it recovers (PostgreSQL 18, 27.2): fewer commits than before mean
             # that it was killed, not stopped.
+            # Without a count from before, nothing is proven and nothing is said.
+            proven = memory.started_at is not None and memory.commits is not None
             cause = "killed" if memory.commits is not None and facts.commits < memory.commits else "stopped"
-            memory = self._note(memory, cause, at) if memory.started_at is not None else replace(memory, back=None)
+            memory = self._note(memory, cause, at) if proven else replace(memory, back=None)
             if memory.last is not None and memory.last.answer is not None:
                 memory = replace(memory, started_at=memory.last.answer.started_at)
         used = 100 * facts.used / facts.max if facts.max else 0.0

@@ -87,12 +87,19 @@ class MessageThroughput:
             return Judgement(memory)
         counts = memory.window.per_sender(at.mono)
         count = sum(counts.values())
+        exhausted = at.mono >= memory.window.exhausted_at()
         return Judgement(
             memory,
             reasons=self._reasons(memory, count, at),
             headline={"value": round(count / 5, 1), "unit": "per_min"},
             detail=self._detail(memory, memory.window, counts, at),
-            holds_until=min(memory.window.next_change(at.mono), self._next_edge(memory, at)),
+            holds_until=min(
+                memory.window.next_change(at.mono),
+                self._next_edge(memory, at),
+                math.inf if exhausted else memory.window.exhausted_at(),
+            ),
+            # Rows that did not fit into the histogram may be leaving the window: only a recount can tell.
+            look_again=exhausted,
         )
 
     def _reasons(self, memory: Memory, count: int, at: At) -> tuple[Reason, ...]:

@@ -28,6 +28,17 @@ def test_above(count, expected):
         assert params(judgement, "message_throughput.above") == {"count": 301, "window_min": 5, "limit": 300}
 
 
+def test_rows_beyond_the_cap_force_a_recount():
+    """Before a row that did not fit into the histogram could leave the window, a new count is asked for, once."""
+    judgement = fold(CHECK, (0, recount(rows={10: 3}, total=400)))
+    assert not judgement.look_again
+    due = judgement.holds_until
+    assert due == pytest.approx(at(291).mono)
+    later = CHECK.judge(Tick(at(291)), judgement, at(291))
+    assert later.look_again
+    assert later.holds_until > due
+
+
 def test_above_passes_by_itself():
     """As the window rolls on, the warning leaves at the second foretold, without any new count."""
     judgement = fold(CHECK, (0, recount(rows={200: 2, 10: 299})))
