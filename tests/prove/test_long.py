@@ -74,6 +74,16 @@ def meaning(document):
     return {**{key: value for key, value in document.items() if key not in {"as_of", "position"}}, "checks": checks}
 
 
+async def reach(dsn):
+    """Connect to a PostgreSQL that may still be recovering."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await asyncpg.connect(dsn)
+            except (asyncpg.CannotConnectNowError, OSError):
+                await asyncio.sleep(0.05)
+
+
 async def test_fault_after_fault(tmp_path):
     """After each of 25 random faults all is well again within seconds, and at the end nothing has piled up."""
     chance = random.Random(7)
@@ -103,20 +113,21 @@ async def test_fault_after_fault(tmp_path):
                     await asyncio.sleep(chance.uniform(0.05, 0.5))
             else:
                 wanted = "huph-monitor listen" if fault == "listener" else "%"
-                admin = await asyncpg.connect(own.dsn)
+                admin = await reach(own.dsn)
                 pid = await admin.fetchval(
                     "select pid from pg_stat_activity where application_name like $1"
                     " and backend_type = 'client backend' and pid <> pg_backend_pid() limit 1",
                     wanted,
                 )
-                if pid is not None:
-                    os.kill(pid, signal.SIGKILL)
                 admin.terminate()
+                os.kill(pid, signal.SIGKILL)
+                # A session's process that is killed makes PostgreSQL end all of them and recover.
+                await follower.until(lambda d: d["counts"]["unknown"] + d["counts"]["fail"] > 0, 5)
             took = await well(follower, 9)
             slowest = max(slowest, took)
             print(f"round {number + 1}: {fault}, well after {took:.2f} s")
         print(f"slowest return {slowest:.2f} s")
-        admin = await asyncpg.connect(own.dsn)
+        admin = await reach(own.dsn)
         ours = await admin.fetchval(
             "select count(*) from pg_stat_activity where application_name like 'huph-monitor %'"
         )
