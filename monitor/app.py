@@ -88,8 +88,9 @@ class App:
         hub = Hub(board.document, board.evidence, clock)
         engine = Engine(board, clock, [hub.publish, transitions_log.publish], self._look_again)
         connect_timeout_s = limits["connect_timeout_s"]
-        recount = Session(config.database, "recount", connect_timeout_s)
-        sweep = Session(config.database, "sweep", connect_timeout_s)
+        query_timeout_s = limits["query_timeout_s"]
+        recount = Session(config.database, "recount", connect_timeout_s, query_timeout_s)
+        sweep = Session(config.database, "sweep", connect_timeout_s, query_timeout_s)
 
         def query(name: str, facts: type) -> Query:
             return Query.load(profile.queries, name, facts)
@@ -116,7 +117,7 @@ class App:
             Pull("db", query("storage", Storage), sweep, 1.0, every=RARELY, optional=True),
             Pull("db", query("statements", Statements), sweep, 1.0, every=RARELY, optional=True),
         ]
-        rhythm = Rhythm(limits["sample_s"], limits["sweep_s"], limits["query_timeout_s"], connect_timeout_s)
+        rhythm = Rhythm(limits["sample_s"], limits["sweep_s"], query_timeout_s, connect_timeout_s)
         self._pulse = DatabasePulse(config.database, (sweep, recount), rhythm, clock, engine.emit)
         self._sweep = Sweep(pulls, limits["sweep_s"], clock, engine.emit, self._hint)
         self._listener = Listener(
@@ -139,6 +140,7 @@ class App:
             host=config.http.host,
             port=config.http.port,
             base_path=config.http.base_path,
+            hosts=config.http.hosts,
         )
 
     def _hint(self, check: str) -> None:

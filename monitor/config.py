@@ -72,11 +72,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Where to serve; `base_path` begins and ends with a slash."""
+    """Where to serve; `base_path` begins and ends with a slash, `hosts` are further names that visitors may use."""
 
     host: str
     port: int
     base_path: str
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,8 @@ def _http(reader: Reader) -> Http:
     host = reader.text("host", "127.0.0.1")
     port = int(reader.number("port", 8787, 0, 65_535, whole=True))
     base = reader.text("base_path", "/")
-    reader.done("host, port, base_path")
+    hosts = reader.texts("hosts")
+    reader.done("host, port, base_path, hosts")
     if not _loopback(host):
         reader.wrong(
             "host", host, "only a loopback address (127.0.0.1, ::1, localhost) is served until access control exists."
@@ -268,7 +270,7 @@ def _http(reader: Reader) -> Http:
     # A browser takes segments of dots away before it asks (RFC 3986, 5.2.4).
     if not plain or {".", ".."} & set(base.split("/")):
         reader.wrong("base_path", base, 'give a path such as "/hm/".')
-    return Http(host, port, base if base.endswith("/") else f"{base}/")
+    return Http(host, port, base if base.endswith("/") else f"{base}/", hosts)
 
 
 def _loopback(host: str) -> bool:

@@ -1,25 +1,23 @@
-"""How a PostgreSQL session is opened, asked and ended; every way in which that can fail is a value with a name."""
+"""How a PostgreSQL session is opened, asked and ended."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from monitor.domain.connection import Opening, Outcome
+from monitor.backoff import Backoff
+from monitor.domain.connection import Opening
+from monitor.refusals import Turned, Unavailable, outcome_of, turned
 from monitor.secret import Secret
 
 SETTINGS = {
     "default_transaction_read_only": "on",
-    "statement_timeout": "2s",
     # Held behind a waiting ALTER TABLE, our lock would queue the platform (PostgreSQL 18, 13.3.1).
     "lock_timeout": "200ms",
     "idle_in_transaction_session_timeout": "5s",
@@ -34,8 +32,8 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-NETWORK_DOWN = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENETDOWN}
-OURSELVES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+LATER_S = 0.5
+"""How much longer we wait than the server works: so that the server gives a slow question up, and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,55 +67,15 @@ class Target:
         return cls(Secret(dsn), label, role, Secret(password) if password is not None else None)
 
 
-class Unavailable(Exception):  # noqa: N818 - a state of the database, not an error of ours
-    """No session, or it broke: how opening one ended, or None when an open one was lost."""
-
-    def __init__(self, opening: Opening | None = None) -> None:
-        super().__init__(opening.outcome if opening is not None else "lost")
-        self.opening = opening
-
-
-class Turned(Exception):  # noqa: N818 - an answer of the database, not an error of ours
-    """The database turned a question away: `kind` and `params` of the reason `unknown.<kind>`."""
-
-    def __init__(self, kind: Literal["timeout", "permission", "schema", "error"], **params: str | float) -> None:
-        super().__init__(kind)
-        self.kind: Literal["timeout", "permission", "schema", "error"] = kind
-        self.params = params
-
-
-def outcome_of(error: BaseException) -> Opening:  # noqa: C901 - one row of a table each
-    """Name the way in which opening a session failed; no text of the error is kept, it may hold secrets."""
-    outcome: Outcome = "reset"
-    state = getattr(error, "sqlstate", None) or ""
-    match error:
-        case asyncpg.CannotConnectNowError():
-            outcome = "shutting_down" if "shutting down" in str(error) else "starting"
-        case asyncpg.AdminShutdownError():
-            outcome = "shutting_down"
-        case asyncpg.CrashShutdownError():
-            outcome = "starting"
-        case asyncpg.TooManyConnectionsError():
-            outcome = "too_many"
-        case asyncpg.PostgresError() if state:
-            outcome = "login_refused"
-        case ConnectionRefusedError() | FileNotFoundError():
-            outcome = "refused"
-        case socket.gaierror():
-            outcome = "unresolved"
-        case TimeoutError():
-            outcome = "silent"
-        case OSError() if error.errno in OURSELVES:
-            outcome = "exhausted"
-        case OSError() if error.errno in NETWORK_DOWN:
-            outcome = "no_tcp"
-        case _:
-            pass
-    return Opening(outcome, sqlstate=state)
-
-
-async def open_session(target: Target, purpose: str, timeout: float) -> tuple[asyncpg.Connection, float]:  # noqa: ASYNC109 - one deadline for the whole handshake
+async def open_session(
+    target: Target,
+    purpose: str,
+    timeout: float,  # noqa: ASYNC109 - one deadline for the whole handshake
+    statement_s: float = 2.0,
+) -> tuple[asyncpg.Connection, float]:
     """Open a session named "huph-monitor PURPOSE" within `timeout` seconds; give it and the ms it took.
+
+    The server ends each of its statements after `statement_s` seconds.
 
     Raises `Unavailable`, which says how it failed.
     """
@@ -128,9 +86,15 @@ async def open_session(target: Target, purpose: str, timeout: float) -> tuple[as
                 dsn=target.dsn.reveal(),
                 password=target.password.reveal() if target.password is not None else None,
                 timeout=timeout + 1,
-                server_settings={**SETTINGS, "application_name": f"huph-monitor {purpose}"},
+                server_settings={
+                    **SETTINGS,
+                    "statement_timeout": str(round(1000 * statement_s)),
+                    "application_name": f"huph-monitor {purpose}",
+                },
             )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except (
+        OSError, UnicodeError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+    ) as error:  # fmt: skip
         opening = outcome_of(error)
         if opening.outcome == "silent" and not await _tcp_opens(target):
             opening = Opening("no_tcp")
@@ -164,16 +128,21 @@ def _keep_alive(connection: asyncpg.Connection) -> None:
 class Session:
     """One session that is held, opened again when it broke, and asked one question at a time.
 
-    `ended_by` collects the SQLSTATEs with which the server ended it, until somebody takes them.
+    `ended_by` collects the SQLSTATEs with which the server ended it amid a question, until somebody takes them;
+    `opened` counts how often it was opened.
     """
 
-    def __init__(self, target: Target, purpose: str, connect_timeout_s: float) -> None:
+    def __init__(self, target: Target, purpose: str, connect_timeout_s: float, query_timeout_s: float = 2.0) -> None:
         self.target = target
         self._purpose = purpose
         self._connect_timeout_s = connect_timeout_s
+        self._query_timeout_s = query_timeout_s
+        self._backoff = Backoff()
+        self._closed_until = 0.0
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
         self.ended_by: set[str] = set()
+        self.opened = 0
 
     @property
     def alive(self) -> bool:
@@ -184,66 +153,73 @@ class Session:
     def busy(self) -> bool:
         return self._turn.locked()
 
-    async def ask(self, sql: str, *arguments: object, timeout: float) -> tuple[list[asyncpg.Record], float]:  # noqa: ASYNC109 - a deadline of this one question
+    async def ask(
+        self,
+        sql: str,
+        *arguments: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - a deadline of this one question
+    ) -> tuple[list[asyncpg.Record], float]:
         """Ask, opening the session first if need be; give the rows and the ms between question and answer.
 
-        Raises `Unavailable` when there is no session or it broke, `Turned` when the database turns the question away.
+        Raises `Unavailable` when there is no session or it broke, `Turned` when the question was turned away: by the
+        database, or by our own deadline, a little later than the server's.
         """
+        limit = timeout if timeout is not None else self._query_timeout_s + LATER_S
         async with self._turn:
-            if not self.alive:
-                self._connection, _ = await open_session(self.target, self._purpose, self._connect_timeout_s)
-            connection = self._connection
+            connection = self._connection if self.alive else await self._open()
             assert connection is not None
             started = time.perf_counter()
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(limit):
                     rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
             except asyncpg.PostgresError as error:
                 raise self._judged(connection, error) from None
-            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            except TimeoutError:
                 # close() would wait for a peer that does not answer.
+                self.drop()
+                raise Turned("timeout", limit="client", limit_ms=round(1000 * limit), object="?") from None
+            except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                if isinstance(error, asyncpg.InterfaceError) and not connection.is_closed():
+                    # The question itself is wrong: arguments that it does not take.
+                    raise Turned("error", where="?", code=type(error).__name__) from None
                 self.drop()
                 raise Unavailable from None
             return rows, 1000 * (time.perf_counter() - started)
 
+    async def _open(self) -> asyncpg.Connection:
+        """Open it anew, but not again and again: who is refused waits longer each time."""
+        now = asyncio.get_running_loop().time()
+        if now < self._closed_until:
+            raise Unavailable
+        try:
+            self._connection, _ = await open_session(
+                self.target, self._purpose, self._connect_timeout_s, self._query_timeout_s
+            )
+        except Unavailable:
+            self._closed_until = asyncio.get_running_loop().time() + self._backoff.next()
+            raise
+        self._backoff.reset()
+        self.opened += 1
+        return self._connection
+
+    def retry(self) -> None:
+        """Let it be opened at the next question: others can be opened again."""
+        self._backoff.reset()
+        self._closed_until = 0.0
+
     def _judged(self, connection: asyncpg.Connection, error: asyncpg.PostgresError) -> Unavailable | Turned:
         state = error.sqlstate or ""
         if connection.is_closed() or state.startswith(("57P", "08")):
-            self.ended_by.add(state)
+            # A session that ends amid a question ends with asyncpg's own error; the server's word is its cause.
+            said = error.__cause__ if isinstance(error, asyncpg.ConnectionDoesNotExistError) else error
+            if isinstance(said, asyncpg.PostgresError) and said.sqlstate:
+                self.ended_by.add(said.sqlstate)
             self.drop()
             return Unavailable()
-        return turned(error)
+        return turned(error, limit_ms=round(1000 * self._query_timeout_s))
 
     def drop(self) -> None:
         """End the session at once, without waiting for the other side."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-
-
-def turned(error: asyncpg.PostgresError) -> Turned:
-    """Name the way in which a question was turned away; objects are named, texts of the error are not kept."""
-    named = " ".join(str(part) for part in _objects(error))
-    match error:
-        case asyncpg.LockNotAvailableError():
-            return Turned("timeout", limit="lock", limit_ms=200, object=named or "?")
-        case asyncpg.QueryCanceledError():
-            return Turned("timeout", limit="statement", limit_ms=2000, object=named or "?")
-        case asyncpg.InsufficientPrivilegeError():
-            return Turned("permission", object=named or "?", right="SELECT")
-        case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError() | asyncpg.UndefinedFunctionError():
-            return Turned("schema", object=named or "?")
-        case _:
-            return Turned("error", where=named or "?", code=error.sqlstate or "?")
-
-
-def _objects(error: asyncpg.PostgresError) -> Sequence[Any]:
-    fields = [getattr(error, name, None) for name in ("table_name", "column_name")]
-    if any(fields):
-        return [field for field in fields if field]
-    # PostgreSQL names the missing object only in its sentence, between quotes: relation "x" does not exist.
-    quoted = str(error).split('"')
-    if len(quoted) > 2:
-        return [quoted[1]]
-    words = str(error).split()
-    return [words[-1]] if isinstance(error, asyncpg.InsufficientPrivilegeError) and words else []

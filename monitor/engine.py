@@ -12,7 +12,7 @@ import structlog
 
 from monitor.clock import Clock
 from monitor.domain.board import Board
-from monitor.domain.change import Document, Publish
+from monitor.domain.change import Publish
 from monitor.domain.signal import Event, Hint, Signal, Tick
 
 log = structlog.get_logger()
@@ -40,17 +40,9 @@ class Engine:
         self._inbox.append(signal)
         self._wake.set()
 
-    def evidence(self) -> dict[str, str]:
-        """Say when each check's evidence was observed."""
-        return self._board.evidence()
-
     def series(self, name: str) -> Mapping[str, object] | None:
         """Give one of the long series, None when there is none of that name."""
         return self._board.series(name, self._clock.now())
-
-    @property
-    def document(self) -> Document:
-        return self._board.document
 
     async def run(self) -> None:
         """Work for ever: until a signal comes or the board changes by itself."""

@@ -241,7 +241,5 @@ def test_reads():
     """What the outputs ask of the engine comes from the board, at the time of the question."""
     clock = FakeClock()
     engine = Engine(Ledger(), clock, [], Recorder())
-    assert engine.document == {"seq": 0}
-    assert engine.evidence() == {"db": "2026-11-22T00:00:00.000Z"}
     assert engine.series("messages") == {"name": "messages", "at": 1000.0}
     assert engine.series("other") is None

@@ -141,8 +141,9 @@ class Board:
                 changes = patch.diff(watch.entry, new)
             watch.entry = new
             entries[name] = changes
-        if not entries and not look_again:
-            return None
+        if not entries:
+            # Nothing that a reader would notice: no number, no patch; at most a wish to look again.
+            return Change(self.epoch, self.seq, at.wall, {}, self._document, (), look_again) if look_again else None
         return self._publish(at, entries, happened, look_again)
 
     def _judge(self, signal: Signal) -> set[str]:
@@ -253,7 +254,7 @@ class Board:
         look_again: frozenset[str],
     ) -> Change:
         self.seq += 1
-        changes: dict[str, object] = {"checks": entries} if entries else {}
+        changes: dict[str, object] = {"checks": entries}
         status, counts = document.roll_up([watch.verdict for watch in self._watches.values()])
         if status != self._document["status"]:
             self._status_since = max((one.at for one in happened), default=at.wall)

@@ -14,7 +14,8 @@ Document = Mapping[str, object]
 class Change:
     """The whole document after the change, the merge patch that leads to it, and its place in line.
 
-    `look_again` names the checks that must be looked at at once, because what hid them is gone.
+    `look_again` names the checks that must be looked at at once, because what hid them is gone; a change that is no
+    more than that has an empty patch and no number of its own.
     """
 
     epoch: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
@@ -35,12 +36,12 @@ class QuietHours:
         return min(edge for edge in edges if edge > unix)
 
 
-def counted_silence(quiet: QuietHours | None, last: float, now: float) -> float:
-    """Give the seconds between two instants (Unix seconds) that lie outside the quiet hours."""
+def counted_silence(quiet: QuietHours | None, last: float, now: float, enough: float = math.inf) -> float:
+    """Give the seconds between two instants (Unix seconds) outside the quiet hours; stop counting when it is enough."""
     if quiet is None or quiet.start == quiet.end:
         return max(0.0, now - last)
     total, at = 0.0, last
-    while at < now:
+    while at < now and total < enough:
         edge = min(quiet.next_edge(at), now)
         if not quiet.holds(at):
             total += edge - at

@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 Scalar = str | int | float | bool
 Params = Mapping[str, Scalar]
 Memory = TypeVar("Memory")
+LAST = 253_402_300_799.0
+"""The last second of the year 9999, in Unix seconds: RFC 3339 ends there, PostgreSQL does not."""
 
 
 class Verdict(StrEnum):
@@ -61,5 +63,5 @@ def primary(reasons: Sequence[Reason]) -> Reason | None:
 
 
 def instant(unix: float) -> str:
-    """Write a Unix time as RFC 3339 in UTC with milliseconds (RFC 3339, 5.6)."""
-    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Write a Unix time as RFC 3339 in UTC with milliseconds (RFC 3339, 5.6); a later one than it has, as its last."""
+    return datetime.fromtimestamp(min(unix, LAST), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -52,7 +52,8 @@ class Subscriber:
         """Send the whole document next, for this reason."""
         self._outbox.clear()
         self._bytes = 0
-        self.wants_snapshot = reason
+        # Who has not been greeted yet is still to be greeted.
+        self.wants_snapshot = "initial" if self.wants_snapshot == "initial" else reason
         self._filled.set()
 
     def close(self, code: int, reason: str) -> None:
@@ -86,6 +87,8 @@ class Hub:
 
     def publish(self, change: Change) -> None:
         """Give a change to everybody."""
+        if not change.patch:
+            return
         self._document, self._seq = change.document, change.seq
         if self.subscribers:
             frame = wire.diff(change)

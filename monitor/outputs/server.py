@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from importlib.resources.abc import Traversable
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from monitor.clock import Clock
 from monitor.errors import MonitorError
@@ -19,8 +21,24 @@ from monitor.outputs.stream import Stream
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 STOP_S = 1.0
 """How long a request under way may take to end; aiohttp waits as long again after it has cancelled it."""
+
+
+def only_known_hosts(hosts: Collection[str]) -> Middleware:
+    """Answer only who asks for us by a name of ours: a foreign name that resolves to us is a trap (DNS rebinding)."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = urlsplit(f"//{request.host}").hostname
+        if name not in hosts:
+            raise web.HTTPMisdirectedRequest(
+                text=f"This monitor is not known as {name!r}; add the name to http.hosts, or let the proxy keep ours."
+            )
+        return await handler(request)
+
+    return check
 
 
 @web.middleware
@@ -56,12 +74,13 @@ class Server:
         host: str,
         port: int,
         base_path: str,
+        hosts: Collection[str] = (),
         web_folder: Traversable | None = None,
     ) -> None:
         self._hub = hub
         self._host, self._port, self._base = host, port, base_path
         health, series, stream, page = Health(hub), Series(read_series), Stream(hub, clock), Page(hub, web_folder)
-        application = web.Application(middlewares=[guard])
+        application = web.Application(middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts})])
         api = f"{base_path}api/v1"
         application.add_routes(
             [

@@ -11,12 +11,13 @@ from typing import Literal
 import asyncpg
 import structlog
 
+from monitor.backoff import Backoff
 from monitor.clock import Clock
-from monitor.database import Session, Target, Turned, Unavailable, open_session
+from monitor.database import Session, Target, open_session
 from monitor.domain.checks.realtime import Listening
 from monitor.domain.signal import Emit, Event, Gap, Hint, Sample
+from monitor.refusals import Turned, Unavailable
 from monitor.sources import payload
-from monitor.sources.backoff import Backoff
 
 log = structlog.get_logger()
 TEST_CHANNEL = "huph_monitor_test_signal"
@@ -119,6 +120,8 @@ class Listener:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return "closed" if lost.is_set() else "reset"
         finally:
+            # Ended by us, it must not wake us: that would cut the back-off short.
+            connection.remove_termination_listener(end)
             # close() would wait for a peer that may not answer.
             connection.terminate()
         return "closed"
@@ -144,19 +147,19 @@ class Listener:
         nonce = secrets.token_hex(8)
         back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._awaited = (nonce, back)
-        started = self._clock.now().mono
         try:
-            await self._speaker.ask("select pg_notify($1, $2)", TEST_CHANNEL, nonce, timeout=self._deadline_s)
+            _, ms = await self._speaker.ask("select pg_notify($1, $2)", TEST_CHANNEL, nonce, timeout=self._deadline_s)
         except (Unavailable, Turned):
             # That it could not be sent is the database's own question, and says nothing of what we hear.
             self._hint("db")
             return False
+        sent = self._clock.now().mono
         try:
             async with asyncio.timeout(self._deadline_s):
                 await back
         except TimeoutError:
             raise Deaf from None
-        took = 1000 * (self._clock.now().mono - started)
+        took = ms + 1000 * (self._clock.now().mono - sent)
         async with asyncio.timeout(self._deadline_s):
             rows = await connection.fetch("select pg_listening_channels() as channel")
         heard = frozenset(row["channel"] for row in rows) & self._channels.keys()
@@ -166,5 +169,8 @@ class Listener:
             log.warning("channel.missed", channels=missing)
         for channel in missing:
             quoted = channel.replace('"', '""')
-            await connection.execute(f'LISTEN "{quoted}"')
+            async with asyncio.timeout(self._deadline_s):
+                await connection.execute(f'LISTEN "{quoted}"')
+            for check in self._channels[channel]:
+                self._hint(check)
         return not missing

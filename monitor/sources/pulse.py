@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor.backoff import Backoff
 from monitor.clock import Clock
-from monitor.database import Session, Target, Turned, Unavailable, open_session
+from monitor.database import Session, Target, open_session
 from monitor.domain.connection import Answer, Opening, Pulse
 from monitor.domain.signal import Emit, Sample
-from monitor.sources.backoff import Backoff
+from monitor.refusals import Turned, Unavailable
 
 QUESTION = """
 select date_part('epoch', pg_postmaster_start_time())::float8 as started_at,
        (1000 * date_part('epoch', clock_timestamp() - statement_timestamp()))::float8 as server_ms
 """
+REST_S = 0.05
+"""Between two beats, whoever calls."""
+LEAST_S = 1.0
+"""Between two sessions that are opened to see whether they open, while an old one answers."""
 MOST_WAIT_S = 1.0
 """While the database is down: its return is seen within this, at the price of one refused connection a second."""
 
@@ -41,13 +47,14 @@ class DatabasePulse:
         self._clock = clock
         self._emit = emit
         self._wake = asyncio.Event()
-        self._was_open = False
+        self._held: list[tuple[Session, int]] = []
         self._last_opening: Opening | None = None
-        self._open_next_at = 0.0
+        self._opened_at = -math.inf
+        self._open_next_at = -math.inf
 
     def wake(self) -> None:
         """Look at once, at new sessions too: one was lost, or could not be opened."""
-        self._open_next_at = 0.0
+        self._open_next_at = min(self._open_next_at, self._opened_at + LEAST_S)
         self._wake.set()
 
     async def run(self) -> None:
@@ -63,32 +70,29 @@ class DatabasePulse:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
-            if pulse.answer is None:
-                # Being woken again and again while it is down must not become a busy loop.
-                await asyncio.sleep(min(wait, 0.05))
+            # Being woken again and again must not become a busy loop.
+            await asyncio.sleep(REST_S)
 
     async def _beat(self) -> Pulse:
         old = sorted((one for one in self._sessions if one.alive), key=lambda one: one.busy)
         answer = await self._ask(old[0]) if old else None
         opening = None
-        lost = False
         if answer is None:
             answer, opening = await self._try_both(old[1:])
-            lost = self._was_open and answer is not None and not any(one in old for one in self._alive())
         elif self._wants_opening():
             opening = await self._open()
-        self._was_open = answer is not None
+        kept = any(one.alive and one.opened == opened for one, opened in self._held)
+        lost = answer is not None and bool(self._held) and not kept
+        self._held = [(one, one.opened) for one in self._sessions if one.alive] if answer is not None else []
         ended_by = frozenset(state for session in self._sessions for state in session.ended_by)
         for session in self._sessions:
             session.ended_by.clear()
         return Pulse(self._target.label, self._target.role, answer, opening, ended_by, lost=lost)
 
-    def _alive(self) -> list[Session]:
-        return [one for one in self._sessions if one.alive]
-
     def _wants_opening(self) -> bool:
+        now = self._clock.now().mono
         failed = self._last_opening is not None and self._last_opening.outcome != "opened"
-        return failed or self._clock.now().mono >= self._open_next_at
+        return now >= self._open_next_at or (failed and now >= self._opened_at + LEAST_S)
 
     async def _try_both(self, old: Sequence[Session]) -> tuple[Answer | None, Opening]:
         """Ask another old session and open a new one at the same time, after a miss."""
@@ -107,6 +111,9 @@ class DatabasePulse:
             # A question already under way on this session is given its own time before ours begins.
             limit = 2 * self._rhythm.query_timeout_s
             async with asyncio.timeout(limit):
+                if not session.alive:
+                    # The first question of a session is slow by itself: PostgreSQL reads its catalogue.
+                    await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
                 rows, ms = await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
         except TimeoutError:
             session.drop()
@@ -120,8 +127,11 @@ class DatabasePulse:
         opening = await self._open_once()
         if opening.outcome == "reset":
             opening = await self._open_once()
-        self._last_opening = opening
-        self._open_next_at = self._clock.now().mono + self._rhythm.sweep_s
+        self._last_opening, self._opened_at = opening, self._clock.now().mono
+        self._open_next_at = self._opened_at + self._rhythm.sweep_s
+        if opening.outcome == "opened":
+            for session in self._sessions:
+                session.retry()
         return opening
 
     async def _open_once(self) -> Opening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -52,17 +53,21 @@ class Query:
                     f"cast it to {describe(hints[field.name])}."
                 )
             values[field.name] = value
+        lengths = {name: len(value) for name, value in values.items() if isinstance(value, list)}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise ProfileError(f"{self.name}: its arrays differ in length ({told}); aggregate the same rows for each.")
         return self.facts(**values)
 
 
 def fits(value: object, hint: Any) -> bool:
-    """Say whether a value has the type that a fact declares; of a list, the first element speaks for all."""
+    """Say whether a value has the type that a fact declares, each element of a list as well; a float must be finite."""
     if isinstance(hint, types.UnionType):
         return any(fits(value, one) for one in hint.__args__)
     if typing.get_origin(hint) is list:
         (element,) = typing.get_args(hint)
-        return isinstance(value, list) and (not value or fits(value[0], element))
-    return type(value) is hint
+        return isinstance(value, list) and all(fits(one, element) for one in value)
+    return type(value) is hint and (not isinstance(value, float) or math.isfinite(value))
 
 
 def describe(hint: Any) -> str:

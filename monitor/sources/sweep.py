@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import structlog
 
 from monitor.clock import Clock
-from monitor.database import Session, Turned, Unavailable
+from monitor.database import Session
 from monitor.domain.signal import Emit, Hint, Sample, Trouble
 from monitor.errors import ProfileError
+from monitor.refusals import Turned, Unavailable
 from monitor.sources.queries import Query
 
 log = structlog.get_logger()
@@ -32,7 +33,6 @@ class Pull:
     query: Query
     session: Session
     rest_s: float
-    timeout_s: float = 2.0
     every: int = 1
     optional: bool = False
     arguments: Callable[[], Sequence[object]] = tuple
@@ -61,7 +61,7 @@ class Puller:
             self._wake.clear()
             before, took = took, await self._ask()
             # One slow answer is a stumble (a cold session, a busy host); two in a row are what it costs.
-            rest = max(self.pull.rest_s, REST_FACTOR * min(before, took))
+            rest = min(max(self.pull.rest_s, REST_FACTOR * min(before, took)), self._sweep_s)
             await asyncio.sleep(rest)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._sweep_s - rest)):
@@ -70,20 +70,23 @@ class Puller:
     async def _ask(self) -> float:
         pull, started = self.pull, self._clock.now().mono
         try:
-            rows, ms = await pull.session.ask(pull.query.sql, *pull.arguments(), timeout=pull.timeout_s)
+            rows, ms = await pull.session.ask(pull.query.sql, *pull.arguments())
             facts = pull.query.read(rows)
         except Unavailable:
             # The pulse finds out what it means; this question waits until it is told to look again.
             self._hint("db")
             return 0.0
         except Turned as turned:
+            if turned.params.get("limit") == "client":
+                self._hint("db")
             self._trouble(Trouble(pull.check, pull.query.facts.__name__, turned.kind, turned.params))
             return self._clock.now().mono - started
         except ProfileError as error:
-            log.warning("query.refused", query=pull.query.name, error=str(error))
+            if not self._troubled:
+                log.warning("query.refused", query=pull.query.name, error=str(error))
             params = {"where": pull.query.name, "code": "profile"}
             self._trouble(Trouble(pull.check, pull.query.facts.__name__, "error", params))
-            return 0.0
+            return self._clock.now().mono - started
         self._troubled = False
         self._emit(Sample(self._clock.now(), facts))
         return ms / 1000

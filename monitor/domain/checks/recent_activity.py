@@ -89,7 +89,7 @@ class RecentActivity:
             if "bot" in answers:
                 params["last_bot_at"] = instant(answers["bot"])
             reasons.append(Reason("recent_activity.bot_silent", Verdict.WARN, params))
-        silence = counted_silence(self.quiet_hours, last, now)
+        silence = counted_silence(self.quiet_hours, last, now, enough=3600 * self.silent_h)
         if silence >= 3600 * self.silent_h:
             reasons.append(Reason("recent_activity.silent", Verdict.WARN, {"silent_h": self.silent_h, **shown}))
         else:

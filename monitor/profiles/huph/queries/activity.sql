@@ -6,7 +6,10 @@ with seen as (
             where m.sender_type = s.sender and m.created_at >= now() - interval '60 minutes') as hour
     from unnest($1::text[]) as s (sender)
 ), spoken as (
-    select * from seen where last_at is not null
+    -- Instants that no calendar has ('infinity', the year 58863) are brought near enough to be reckoned with.
+    select sender, hour, greatest(least(last_at, now() + interval '1 year'), now() - interval '10 years') as last_at
+    from seen
+    where last_at is not null
 )
 select date_part('epoch', now())::float8                                                                       as now,
        coalesce((select array_agg(sender order by sender) from spoken), '{}')::text[]                          as sender,

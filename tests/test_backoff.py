@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.sources.backoff import Backoff
+from monitor.backoff import Backoff
 
 
 def test_doubles():
