@@ -220,7 +220,7 @@ def trouble_params() -> dict[str, set[str]]:
     """Give the parameters of each `unknown.<kind>` by which a question can be turned away."""
     kinds = typing.get_args(typing.get_type_hints(Trouble)["kind"])
     found: dict[str, set[str]] = {f"unknown.{kind}": set() for kind in kinds}
-    for node in ast.walk(ast.parse((MONITOR / "database.py").read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse((MONITOR / "refusals.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Turned":
             kind = node.args[0]
             assert isinstance(kind, ast.Constant)

@@ -50,6 +50,7 @@ class DatabasePulse:
         self._held: list[tuple[Session, int]] = []
         self._last_opening: Opening | None = None
         self._opened_at = -math.inf
+        self._counted = 0
         self._open_next_at = -math.inf
 
     def wake(self) -> None:
@@ -66,7 +67,8 @@ class DatabasePulse:
             self._emit(Sample(self._clock.now(), pulse))
             if pulse.answer is not None:
                 backoff.reset()
-            wait = self._rhythm.sample_s if pulse.answer is not None else backoff.next()
+            calm = min(self._rhythm.sample_s, LEAST_S) if self._failed else self._rhythm.sample_s
+            wait = calm if pulse.answer is not None else backoff.next()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
@@ -79,6 +81,9 @@ class DatabasePulse:
         opening = None
         if answer is None:
             answer, opening = await self._try_both(old[1:])
+        elif self._failed and self._count() > self._counted:
+            # A held session has been opened since: that is proof enough.
+            opening = self._conclude(Opening("opened"))
         elif self._wants_opening():
             opening = await self._open()
         kept = any(one.alive and one.opened == opened for one, opened in self._held)
@@ -89,10 +94,16 @@ class DatabasePulse:
             session.ended_by.clear()
         return Pulse(self._target.label, self._target.role, answer, opening, ended_by, lost=lost)
 
+    @property
+    def _failed(self) -> bool:
+        return self._last_opening is not None and self._last_opening.outcome != "opened"
+
+    def _count(self) -> int:
+        return sum(session.opened for session in self._sessions)
+
     def _wants_opening(self) -> bool:
         now = self._clock.now().mono
-        failed = self._last_opening is not None and self._last_opening.outcome != "opened"
-        return now >= self._open_next_at or (failed and now >= self._opened_at + LEAST_S)
+        return now >= self._open_next_at or (self._failed and now >= self._opened_at + LEAST_S)
 
     async def _try_both(self, old: Sequence[Session]) -> tuple[Answer | None, Opening]:
         """Ask another old session and open a new one at the same time, after a miss."""
@@ -127,7 +138,11 @@ class DatabasePulse:
         opening = await self._open_once()
         if opening.outcome == "reset":
             opening = await self._open_once()
-        self._last_opening, self._opened_at = opening, self._clock.now().mono
+        return self._conclude(opening)
+
+    def _conclude(self, opening: Opening) -> Opening:
+        """Remember how it went, and when to look next; where sessions open, let the held ones be opened at once."""
+        self._last_opening, self._opened_at, self._counted = opening, self._clock.now().mono, self._count()
         self._open_next_at = self._opened_at + self._rhythm.sweep_s
         if opening.outcome == "opened":
             for session in self._sessions:

@@ -374,23 +374,36 @@ async def test_opening_once_a_sweep(held, target):
 
 
 async def test_opening_when_woken(held, target):
-    """Woken, it looks at once, at new sessions too."""
-    async with beating(target, held, CALM) as one:
+    """Woken, it looks at once, at new sessions too, but at most once a second."""
+    clock = FakeClock()
+    async with beating(target, held, CALM, clock) as one:
         await one.beats(1)
+        clock.advance(1)
         began = time.monotonic()
         one.pulse.wake()
         _, beat = await one.beats(2)
         assert time.monotonic() - began < 1
-    assert beat.opening.outcome == "opened"
+        assert beat.opening.outcome == "opened"
+        one.pulse.wake()
+        *_, again = await one.beats(3)
+        assert again.opening is None
+
+
+class HastyClock(FakeClock):
+    """A clock that goes on by a second whenever it is asked."""
+
+    def now(self):
+        self.advance(1)
+        return super().now()
 
 
 async def test_opening_until_it_opens(platform, held):
-    """A new session that failed is tried again at every beat, until one opens."""
+    """A new session that failed is tried again, at most once a second, until one opens."""
     role = f"late_{platform.database}"
     await platform.connection.execute(f"create role {role} login connection limit 0")
     try:
         target = Target.of(platform.postgres.dsn(platform.database, role))
-        async with beating(target, held, BRISK, FakeClock()) as one:
+        async with beating(target, held, BRISK, HastyClock()) as one:
             beats = await one.beats(4)
             assert {beat.opening.outcome for beat in beats} == {"too_many"}
             await platform.connection.execute(f"alter role {role} connection limit 1")

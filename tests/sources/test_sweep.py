@@ -314,7 +314,7 @@ async def test_real_lock(platform, held):
 
 
 async def test_real_deadline(held):
-    """A question that takes too long is a timeout, rests for it, and does not cost the session: the server gave it up."""
+    """A question that takes too long is a timeout and does not cost the session: the server gave it up."""
     emitted, hinted = Recorder(), Recorder()
     sql = "select 1::int8 as n from pg_sleep($1)"
     waits = iter([9.0, 0.0])
