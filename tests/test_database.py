@@ -512,3 +512,27 @@ def test_no_text():
     """No text of an error is kept where it names no object."""
     error = asyncpg.DivisionByZeroError(f"division by zero near {WORD}")
     assert WORD not in str(turned(error).params)
+
+
+async def test_refused_again_and_again():
+    """Whoever asks all the time of a server that lets nobody in knocks at its door but a few times a second."""
+    knocks = 0
+
+    async def slam(_, writer):
+        nonlocal knocks
+        knocks += 1
+        writer.close()
+
+    server = await asyncio.start_server(slam, "127.0.0.1", 0)
+    session = Session(Target.of(address(server.sockets[0].getsockname()[1])), "test", 1)
+    until = asyncio.get_running_loop().time() + 1
+    asked = 0
+    while asyncio.get_running_loop().time() < until:
+        with pytest.raises(Unavailable):
+            await session.ask("select 1")
+        asked += 1
+        await asyncio.sleep(0.005)
+    server.close()
+    await server.wait_closed()
+    assert asked > 50
+    assert 2 <= knocks <= 12

@@ -160,6 +160,23 @@ async def test_a_lost_listener_is_said_and_heals(platform, start_daemon):
     assert follower.document["checks"]["message_throughput"]["detail"]["count_5m"] == 1
 
 
+@pytest.mark.parametrize("when", ["58863-01-01", "infinity", "-infinity"])
+async def test_a_row_from_no_calendar(platform, start_daemon, when):
+    """A row that a broken clock stamped with an absurd instant is counted as SQL counts it, and ends nothing."""
+    await platform.write()
+    await platform.connection.execute(
+        "insert into messages (conversation_id, sender_type, body, created_at)"
+        " values (1, 'bot', 'text', $1::text::timestamptz)",
+        when,
+    )
+    daemon = await start_daemon(platform.monitor_dsn)
+    follower = await daemon.settled()
+    expected = 1 if when == "-infinity" else 2
+    await follower.until(lambda d: d["checks"]["message_throughput"]["detail"]["count_5m"] == expected, 3)
+    await follower.until(lambda d: set(d["checks"]["recent_activity"]["detail"]["last"]) == {"user", "bot"}, 3)
+    assert verdict(follower.document, "recent_activity") == "ok"
+
+
 async def test_last_fired_is_the_moment_of_the_signal(platform, start_daemon):
     """Each trigger's last firing is what a listener of the test's own sees, to 50 ms."""
     import asyncio

@@ -414,3 +414,30 @@ async def test_log(stage):
         {"event": "subscriber.joined", "subscribers": 1, "log_level": "info"},
         {"event": "subscriber.left", "subscribers": 0, "code": 1000, "log_level": "info"},
     ]
+
+
+async def test_subscribe_before_hello(stage):
+    """Who asks for the document before having been greeted is greeted first all the same."""
+    stage.fire(2)
+    subscriber = stage.hub.join()
+    subscriber.restart("gap")
+    frames = [json.loads(frame) for frame in stage.hub.next_frames(subscriber)]
+    stage.hub.leave(subscriber)
+    assert [(frame["type"], frame.get("reason")) for frame in frames] == [("hello", None), ("snapshot", "initial")]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+async def test_foreign_host(stage, host):
+    """A foreign name that resolves to us opens nothing, though its page's origin is the same name."""
+    for path in ("api/v1/stream", "api/v1/health/full", ""):
+        headers = {**UPGRADE, "Host": host, "Origin": f"http://{host}"} if "stream" in path else {"Host": host}
+        async with stage.http.get(f"{stage.url}{path}", headers=headers) as answer:
+            assert answer.status == 421
+            assert "http.hosts" in (await answer.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9999", "[::1]:80"])
+async def test_own_hosts(stage, host):
+    """The names of this machine's own loopback are ours, whatever the port that a proxy shows."""
+    async with stage.http.get(f"{stage.url}api/v1/health/full", headers={"Host": host}) as answer:
+        assert answer.status == 200

@@ -91,3 +91,27 @@ def test_words():
     ]
     assert fits(False, bool)
     assert not fits(0, bool)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    name: list[str]
+    count: list[int]
+    share: float
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"name": ["a", None], "count": [1, 2], "share": 0.5}, '"name"'),
+        ({"name": ["a", "b"], "count": [1, 2.0], "share": 0.5}, '"count"'),
+        ({"name": ["a", "b"], "count": [1], "share": 0.5}, "name 2, count 1"),
+        ({"name": [], "count": [], "share": float("nan")}, '"share"'),
+        ({"name": [], "count": [], "share": float("inf")}, '"share"'),
+    ],
+)
+def test_arrays(row, words):
+    """Every element of an array is looked at, arrays are as long as one another, and numbers are finite."""
+    with pytest.raises(ProfileError, match=r"pairs\.sql") as caught:
+        Query("pairs.sql", "", Pairs).read([row])
+    assert words in str(caught.value)

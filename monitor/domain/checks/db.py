@@ -238,6 +238,8 @@ class Db:
                 phase = "crash_recovery" if "57P02" in down.ended_by else "start"
                 return Reason("db.starting", Verdict.FAIL, {"since": since, "phase": phase})
             case "too_many":
+                if self._only_ours(memory):
+                    return Reason("unknown.permission", Verdict.UNKNOWN, {"object": pulse.role, "right": "CONNECT"})
                 return Reason("db.saturated", Verdict.FAIL, self._slots(memory.connections))
             case "login_refused":
                 sqlstate = pulse.opening.sqlstate if pulse.opening is not None else ""
@@ -262,7 +264,7 @@ class Db:
                 return [Reason("db.refused", Verdict.FAIL, {"since": since, "why": why, "target": pulse.target})]
             case "starting":
                 return [Reason("db.starting", Verdict.FAIL, {"since": since, "phase": "start"})]
-            case "too_many":
+            case "too_many" if not self._only_ours(memory):
                 return [Reason("db.saturated", Verdict.WARN, self._slots(memory.connections))]
             case "login_refused":
                 sqlstate = opening.sqlstate if opening is not None else ""
@@ -274,6 +276,11 @@ class Db:
                 return [Reason("db.no_new_connections", Verdict.WARN, params)]
             case _:
                 return []
+
+    def _only_ours(self, memory: Memory) -> bool:
+        """Say whether the server has slots left, so that what is full is only our own role's limit."""
+        facts = memory.connections
+        return facts is not None and 100 * facts.used < self.saturated_pct * 0.7 * facts.max
 
     @staticmethod
     def _slots(connections: Connections | None) -> dict[str, Scalar]:

@@ -238,6 +238,15 @@ def test_slow_is_explained():
     assert list(codes(judgement)) == ["db.login_refused", "db.slow"]
 
 
+def test_only_our_own_limit():
+    """Where the server has slots left, it is our own role's limit that is full: no fault of the platform's."""
+    looked = fold(CHECK, *samples(pulse(answer(), "opened")), (2, connections(used=12)))
+    full = CHECK.judge(pulse(None, "too_many"), looked, at(10))
+    assert codes(full) == {"unknown.permission": "unknown"}
+    assert params(full, "unknown.permission")["right"] == "CONNECT"
+    assert codes(CHECK.judge(pulse(answer(), "too_many"), looked, at(10))) == {}
+
+
 def test_saturated():
     """Slots are scarce from 90 % on, 3 of 5, until it is below 63 % twice; the numbers are those of the last look."""
     full, calm = connections(used=90), connections(used=62)
