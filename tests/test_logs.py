@@ -143,7 +143,10 @@ def test_pipe():
 
 def test_terminal():
     """On a terminal the lines are text, and no value speaks to the terminal."""
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError:
+        pytest.skip("this machine lends no terminals")
     try:
         subprocess.run([sys.executable, "-c", PROGRAM], stderr=theirs, check=True, env={**os.environ, "NO_COLOR": "1"})
     finally:

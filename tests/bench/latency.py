@@ -24,7 +24,7 @@ returning extract(epoch from created_at)::float8
 async def run() -> list[Figure]:
     figures = []
     for rate in (2, 20):
-        async with stage() as (platform, folder):
+        async with stage(durable=True) as (platform, folder):
             daemon = await Daemon.start(folder, platform.monitor_dsn)
             figures += await _measure(platform, await daemon.settled(), rate)
             await daemon.stop()

@@ -31,7 +31,7 @@ async def furnish(server: EmbeddedPostgres) -> asyncpg.Connection:
 
 
 @asynccontextmanager
-async def stage(*, durable: bool = True) -> AsyncIterator[tuple[Platform, Path]]:
+async def stage(*, durable: bool = False) -> AsyncIterator[tuple[Platform, Path]]:
     """Give a platform and a folder for what its daemon needs; both are gone afterwards."""
     base = Path(tempfile.mkdtemp(prefix="huph-monitor-stage-"))
     base.chmod(0o711)

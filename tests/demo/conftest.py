@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from monitor.demo import history, schema, state
@@ -146,11 +147,12 @@ class Demo(SimpleNamespace):
 
     def inhabitants(self):
         """The processes that mention this demo's directory, zombies apart: init reaps some of them when it likes."""
-        listing = subprocess.run(
-            ["ps", "-A", "-o", "pid=,stat=,args="], capture_output=True, text=True, check=True
-        ).stdout
-        lines = [line.split(maxsplit=2) for line in listing.splitlines()]
-        return [line for line in lines if len(line) == 3 and str(self.directory) in line[2] and line[1][0] != "Z"]
+        found = []
+        for one in psutil.process_iter(["status", "cmdline"]):
+            words = " ".join(one.info["cmdline"] or [])
+            if str(self.directory) in words and one.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append((one.pid, words))
+        return found
 
 
 @contextmanager

@@ -8,13 +8,14 @@ import signal
 import socket
 import time
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 
 import pytest
 
 from monitor.clock import SystemClock
 from monitor.database import Session, Target
 from monitor.domain.connection import Opening
-from monitor.sources.pulse import DatabasePulse, Rhythm
+from monitor.sources.pulse import REST_S, DatabasePulse, Rhythm
 from tests.fakes import FakeClock, Recorder
 
 BRISK = Rhythm(sample_s=0.01, sweep_s=30, query_timeout_s=2, connect_timeout_s=2)
@@ -32,6 +33,11 @@ class Beating:
     async def beats(self, count):
         async with asyncio.timeout(10):
             return [sample.facts for sample in await self.said.until(count)]
+
+    @property
+    def waits(self):
+        """Give the seconds from each beat to the next."""
+        return [after.at.mono - before.at.mono for before, after in pairwise(self.said.seen)]
 
 
 @asynccontextmanager
@@ -524,11 +530,35 @@ async def test_backs_off(platform):
     async with closed_port(platform) as dsn:
         target = Target.of(dsn)
         async with beating(target, [Session(target, "first", 1)], CALM) as one:
-            began = time.monotonic()
             await one.beats(6)
-            # The least waits: a fifth of 50 ms, doubled each time.
-            assert time.monotonic() - began >= 0.01 * (1 + 2 + 4 + 8 + 16)
             one.pulse.wake()
             began = time.monotonic()
             await one.beats(7)
             assert time.monotonic() - began < 0.5
+    # The least waits: a fifth of 50 ms, doubled each time, and the rest between two beats.
+    assert all(wait >= REST_S + 0.01 * 2**n for n, wait in enumerate(one.waits[:5]))
+
+
+async def test_begins_anew(platform):
+    """An outage after an answer is looked at as quickly as the first was, however long that one lasted."""
+    role = f"gone_{platform.database}"
+    await platform.connection.execute(f"create role {role} login connection limit 0")
+    try:
+        target = Target.of(platform.postgres.dsn(platform.database, role))
+        session = Session(target, "first", 1)
+        async with beating(target, [session], CALM) as one:
+            await one.beats(6)
+            await platform.connection.execute(f"alter role {role} connection limit 2")
+            while (await one.beats(len(one.said.seen) + 1))[-1].answer is None:
+                pass
+            before = len(one.said.seen)
+            await platform.connection.execute(f"alter role {role} connection limit 0")
+            session.drop()
+            one.pulse.wake()
+            beats = await one.beats(before + 4)
+        assert {beat.answer for beat in beats[before:]} == {None}
+        # Had it not begun anew, each wait would be a fifth of a second at least, and the rest.
+        assert min(one.waits[before : before + 3]) < 0.2
+    finally:
+        await end(platform, "first", "probe")
+        await platform.connection.execute(f"drop role {role}")
