@@ -14,12 +14,13 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.database import Session
 from monitor.domain.board import Board
+from monitor.domain.catalogue import Catalogue
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.db import Db
 from monitor.domain.checks.message_throughput import MessageThroughput, Rates, Recount
 from monitor.domain.checks.realtime import Realtime
 from monitor.domain.checks.recent_activity import Activity, RecentActivity
-from monitor.domain.checks.triggers import Catalogue, Triggers
+from monitor.domain.checks.triggers import Triggers
 from monitor.domain.connection import Connections, Statements, Storage
 from monitor.domain.series import DAY_S, HOUR_S
 from monitor.domain.window import CAP

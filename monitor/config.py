@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from monitor import toml
 from monitor.database import Target
-from monitor.domain.checks.triggers import Trigger
+from monitor.domain.catalogue import Trigger
 from monitor.domain.quiet_hours import QuietHours
 from monitor.errors import ConfigError
 from monitor.toml import Reader

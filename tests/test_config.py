@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from monitor import config
+from monitor.domain.catalogue import Catalogue
 from monitor.domain.checks.db import Connections, Statements, Storage
 from monitor.domain.checks.message_throughput import Rates, Recount
 from monitor.domain.checks.recent_activity import Activity
-from monitor.domain.checks.triggers import Catalogue
 from monitor.errors import ConfigError
 from monitor.sources.queries import Query
 

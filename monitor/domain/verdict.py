@@ -55,6 +55,7 @@ class Judgement(Generic[Memory]):
     holds_until: float = math.inf
     since: float | None = None
     look_again: bool = False
+    pending: Params | None = None
 
 
 def primary(reasons: Sequence[Reason]) -> Reason | None:

@@ -14,7 +14,7 @@ import structlog
 from monitor.backoff import Backoff
 from monitor.clock import Clock
 from monitor.database import Session, Target, open_session
-from monitor.domain.checks.realtime import Listening
+from monitor.domain.listening import Listening
 from monitor.domain.signal import Emit, Event, Gap, Hint, Sample
 from monitor.refusals import Turned, Unavailable
 from monitor.sources import payload

@@ -8,12 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.domain.board import Board
+from monitor.domain.catalogue import Catalogue, Trigger
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.db import Answer, Connections, Db, Opening, Pulse
 from monitor.domain.checks.message_throughput import MessageThroughput, Rates, Recount
-from monitor.domain.checks.realtime import Listening, Realtime
+from monitor.domain.checks.realtime import Realtime
 from monitor.domain.checks.recent_activity import Activity, RecentActivity
-from monitor.domain.checks.triggers import Catalogue, Trigger, Triggers
+from monitor.domain.checks.triggers import Triggers
+from monitor.domain.listening import Listening
 from monitor.domain.patch import Json
 from monitor.domain.quiet_hours import QuietHours
 from monitor.domain.signal import At

@@ -15,11 +15,11 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from monitor.domain import patch
+from monitor.domain.catalogue import Catalogue
 from monitor.domain.checks.db import Answer, Connections, Opening, Pulse
 from monitor.domain.checks.message_throughput import Rates, Recount
-from monitor.domain.checks.realtime import Listening
 from monitor.domain.checks.recent_activity import Activity
-from monitor.domain.checks.triggers import Catalogue
+from monitor.domain.listening import Listening
 from monitor.domain.signal import Event, Gap, Sample, Signal, Tick, Trouble
 from monitor.outputs.hub import OUTBOX_FRAMES
 from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, MOST_SUBSCRIBERS, Stream

@@ -10,11 +10,15 @@ from monitor.domain.verdict import Judgement, Scalar
 
 
 class Check(Protocol):
-    """One of the seven. Frozen; what it remembers travels in `Judgement.memory`."""
+    """One of the seven, or one of what is watched beside them. Frozen; its memory travels in `Judgement.memory`."""
 
     @property
     def name(self) -> str:
         """Its name in the document."""
+
+    @property
+    def section(self) -> str:
+        """Where in the document it stands: checks, cron, services, settings or monitor."""
 
     @property
     def ttl_s(self) -> float:

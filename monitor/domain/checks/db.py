@@ -51,6 +51,7 @@ class Db:
     note_min: float = 15
 
     name = "db"
+    section = "checks"
     takes = (Pulse, Connections, Storage, Statements)
     evidence = (Pulse,)
 

@@ -62,6 +62,7 @@ class MessageThroughput:
     ttl_s: float = 65
 
     name = "message_throughput"
+    section = "checks"
     takes = (Recount, Rates)
     evidence = (Recount,)
 

@@ -6,17 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.damping import settled
+from monitor.domain.listening import Listening
 from monitor.domain.signal import At, Event, Gap
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant
 from monitor.domain.window import Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """The listener's own account: the channels that PostgreSQL says we hear, and the test signal's way in ms."""
-
-    channels: frozenset[str]
-    test_signal_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +35,7 @@ class Realtime:
     ttl_s: float = 65
 
     name = "realtime"
+    section = "checks"
     takes = (Listening, Gap, Event)
     evidence = (Listening, Gap)
 

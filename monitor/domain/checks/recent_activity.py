@@ -47,6 +47,7 @@ class RecentActivity:
     ttl_s: float = 65
 
     name = "recent_activity"
+    section = "checks"
     takes = (Activity,)
     evidence = (Activity,)
 

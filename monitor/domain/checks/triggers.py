@@ -6,35 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from monitor.domain.catalogue import STATES, Catalogue, Trigger
 from monitor.domain.signal import At, Event
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant
 from monitor.domain.window import Tally
-
-STATES = {"O": "enabled", "A": "always", "R": "replica", "D": "disabled"}
-"""pg_trigger.tgenabled in words (PostgreSQL 18, 52.56)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """One expected trigger of the profile; `match` says which notifications of its channel are its own (none = all)."""
-
-    name: str
-    table: str
-    channel: str
-    match: Mapping[str, Scalar] = field(default_factory=dict)
-
-    def fired(self, event: Event) -> bool:
-        return event.channel == self.channel and all(event.payload.get(key) == want for key, want in self.match.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Columns of triggers.sql: what pg_trigger says of the expected tables, one array element per trigger."""
-
-    trigger: list[str]
-    relation: list[str]
-    function: list[str]
-    enabled: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +26,7 @@ class Triggers:
     ttl_s: float = 65
 
     name = "triggers"
+    section = "checks"
     takes = (Catalogue, Event)
     evidence = (Catalogue,)
     limits: Mapping[str, Scalar] = field(default_factory=dict)

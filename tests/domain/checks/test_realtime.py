@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from monitor.domain.checks.realtime import Listening, Realtime
+from monitor.domain.checks.realtime import Realtime
+from monitor.domain.listening import Listening
 from monitor.domain.signal import Event, Gap, Tick
 from monitor.domain.verdict import instant
 from monitor.domain.window import MARGIN_S

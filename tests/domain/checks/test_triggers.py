@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from monitor.domain.checks.triggers import Catalogue, Trigger, Triggers
+from monitor.domain.catalogue import Catalogue, Trigger
+from monitor.domain.checks.triggers import Triggers
 from monitor.domain.signal import Event, Tick
 from monitor.domain.verdict import instant
 from monitor.domain.window import MARGIN_S

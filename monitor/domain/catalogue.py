@@ -1,0 +1,35 @@
+"""The triggers that a profile expects, and what PostgreSQL's catalogue says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.domain.signal import Event
+from monitor.domain.verdict import Scalar
+
+STATES = {"O": "enabled", "A": "always", "R": "replica", "D": "disabled"}
+"""pg_trigger.tgenabled in words (PostgreSQL 18, 52.56)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One expected trigger of the profile; `match` says which notifications of its channel are its own (none = all)."""
+
+    name: str
+    table: str
+    channel: str
+    match: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def fired(self, event: Event) -> bool:
+        return event.channel == self.channel and all(event.payload.get(key) == want for key, want in self.match.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Columns of triggers.sql: what pg_trigger says of the expected tables, one array element per trigger."""
+
+    trigger: list[str]
+    relation: list[str]
+    function: list[str]
+    enabled: list[str]
