@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from monitor.domain import document, folding, patch
 from monitor.domain.change import Change, Document
@@ -13,51 +11,41 @@ from monitor.domain.checks import message_throughput
 from monitor.domain.checks.check import Check
 from monitor.domain.connection import Pulse
 from monitor.domain.series import Latency, MessageRates, message_seconds
-from monitor.domain.signal import At, Event, Gap, Sample, Signal, Tick, Trouble
+from monitor.domain.signal import At, Sample, Signal, Tick, Trouble
 from monitor.domain.transitions import KEPT, Transition
-from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant, primary
-
-
-@dataclass(slots=True)
-class Watch:
-    """One check with its judgement, its evidence, and its entry as it stands in the document."""
-
-    check: Check
-    judgement: Judgement[Any]
-    verdict: Verdict
-    since: float
-    observed: At | None = None
-    source: str | None = None
-    stale: bool = False
-    troubles: dict[str, Trouble] = field(default_factory=dict)
-    entry: dict[str, object] = field(default_factory=dict)
-    last_known: str = "unknown"
+from monitor.domain.verdict import Reason, Scalar, Verdict, instant
+from monitor.domain.watch import Watch
 
 
 class Board:
     """Holds every check; numbers the changes. `apply` never waits, so there is no lock anywhere."""
 
     def __init__(
-        self, *, platform: str, zone: str, version: str, senders: Sequence[str], checks: Sequence[Check], at: At
+        self,
+        *,
+        platform: str,
+        zone: str,
+        version: str,
+        senders: Sequence[str],
+        checks: Sequence[Check],
+        at: At,
+        explains: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.epoch = math.floor(at.wall * 1000)
         self.seq = 0
-        ordered = sorted(checks, key=lambda check: document.ORDER.index(check.name))
-        self._watches = {
-            check.name: Watch(check=check, judgement=check.begin(at), verdict=Verdict.UNKNOWN, since=at.wall)
-            for check in ordered
-        }
+        self._watches: dict[str, Watch] = {}
+        for check in sorted(checks, key=document.rank):
+            watch = Watch(check=check, judgement=check.begin(at), since=at.wall)
+            self._watches[watch.key] = watch
+        self._explains = {f"services/{name}": codes for name, codes in (explains or {}).items()}
         self._seen_down: At | None = None
         self._parent_back: At | None = None
         self._blocked_by: Reason | None = None
-        self._counts: dict[str, int] = {}
         self._status_since = at.wall
         self._transitions: dict[str, Transition] = {}
         self._rates = MessageRates(senders)
         self._latency = Latency()
-        for watch in self._watches.values():
-            watch.entry = self._entry(watch, at)[0]
-        status, self._counts = document.roll_up([watch.verdict for watch in self._watches.values()])
+        status, self._counts = self._roll_up()
         self._document: Document = {
             "platform": platform,
             "zone": zone,
@@ -66,10 +54,14 @@ class Board:
             "counts": self._counts,
             "position": {"epoch": self.epoch, "seq": 0},
             "as_of": instant(at.wall),
-            "checks": {name: watch.entry for name, watch in self._watches.items()},
+            "checks": {},
             "monitor": {"version": version, "started_at": instant(at.wall)},
             "transitions": {},
         }
+        for watch in self._watches.values():
+            self._conclude(watch, at)
+            watch.entry = document.entry(watch)
+            self._document = document.lay(self._document, document.place(watch, watch.entry))
 
     @property
     def document(self) -> Document:
@@ -104,15 +96,7 @@ class Board:
 
     def deadline(self) -> float:
         """Give the monotonic second at which the document next changes by itself."""
-        return min((self._deadline(watch) for watch in self._watches.values()), default=math.inf)
-
-    @staticmethod
-    def _deadline(watch: Watch) -> float:
-        if watch.observed is None:
-            return math.inf
-        # A check that has gone stale has taken its step: only new evidence moves it.
-        stale_at = math.inf if watch.stale else watch.observed.mono + watch.check.ttl_s
-        return min(watch.judgement.holds_until, stale_at)
+        return min((watch.deadline() for watch in self._watches.values()), default=math.inf)
 
     def apply(self, signal: Signal) -> Change | None:
         """Take one signal; give the change of the document, if a reader would notice any."""
@@ -124,53 +108,40 @@ class Board:
         if folding.PARENT in touched:
             look_again |= self._fold(at)
             touched |= folding.CHILDREN & self._watches.keys()
-        entries: dict[str, object] = {}
-        happened = []
-        for name, watch in self._watches.items():
-            if name not in touched:
-                continue
-            new, verdict, reason = self._entry(watch, at)
+        patches: dict[str, object] = {}
+        happened: list[Transition] = []
+        # In this order: a child tells since when its parent has been down.
+        for watch in [watch for key, watch in self._watches.items() if key in touched]:
+            self._conclude(watch, at)
+            if turned := self._turn(watch, at):
+                happened.append(turned)
+        touched |= self._explain()
+        for watch in [watch for key, watch in self._watches.items() if key in touched]:
+            new = document.entry(watch)
             changes = patch.diff(watch.entry, new)
-            if not document.noticeable(changes):
-                continue
-            if verdict is not watch.verdict:
-                happened.append(Transition(self._began(watch, reason, at), name, watch.verdict, verdict, reason))
-                watch.since = happened[-1].at
-                watch.verdict = verdict
-                new["since"] = instant(watch.since)
-                changes = patch.diff(watch.entry, new)
-            watch.entry = new
-            entries[name] = changes
-        if not entries:
+            if document.noticeable(changes):
+                watch.entry = new
+                patches = document.lay(patches, document.place(watch, changes))
+        if not patches and not happened:
             # Nothing that a reader would notice: no number, no patch; at most a wish to look again.
             return Change(self.epoch, self.seq, at.wall, {}, self._document, (), look_again) if look_again else None
-        return self._publish(at, entries, happened, look_again)
+        return self._publish(at, patches, happened, look_again)
 
     def _judge(self, signal: Signal) -> set[str]:
-        """Let every check that this signal concerns judge anew; give their names."""
-        touched: set[str] = set()
+        """Let everything that this signal concerns judge anew; give the keys."""
         self._record(signal)
         facts: object = signal.facts if isinstance(signal, Sample) else signal
         if isinstance(facts, Trouble):
             watch = self._watches.get(facts.check)
-            if watch is not None:
-                watch.troubles[facts.question] = facts
-                touched.add(facts.check)
-            return touched
-        for name, watch in self._watches.items():
-            if isinstance(signal, Tick):
-                if self._deadline(watch) > signal.at.mono:
-                    continue
-            elif not isinstance(facts, watch.check.takes):
-                continue
-            if isinstance(facts, watch.check.evidence):
-                watch.observed, watch.stale = signal.at, False
-                watch.source = "event" if isinstance(signal, Event | Gap) else "sample"
-            elif isinstance(signal, Tick) and watch.observed is not None:
-                watch.stale = signal.at.mono >= watch.observed.mono + watch.check.ttl_s
-            watch.troubles.pop(type(facts).__name__, None)
-            watch.judgement = watch.check.judge(facts, watch.judgement, signal.at)
-            touched.add(name)
+            if watch is None:
+                return set()
+            watch.troubles[facts.question] = facts
+            return {facts.check}
+        touched = set()
+        for key, watch in self._watches.items():
+            if watch.deadline() <= signal.at.mono if isinstance(signal, Tick) else watch.concerns(facts):
+                watch.take(signal, facts)
+                touched.add(key)
         return touched
 
     def _record(self, signal: Signal) -> None:
@@ -185,37 +156,19 @@ class Board:
             self._latency.take(signal.at.wall, facts.answer.latency_ms)
 
     def _fold(self, at: At) -> frozenset[str]:
-        """Follow the parent; give the children to look at again when it has just come back."""
-        down = folding.blocks(self._own(self._watches[folding.PARENT], at)[0])
+        """Follow the parent; give what to look at again when it has just come back."""
+        down = folding.blocks(self._watches[folding.PARENT].own(at)[0])
         if down and self._seen_down is None:
             self._seen_down, self._parent_back = at, None
         elif not down and self._seen_down is not None:
             self._seen_down, self._parent_back = None, at
-            return frozenset(self._watches)
+            return frozenset(watch.check.name for watch in self._watches.values())
         return frozenset()
 
-    def _own(self, watch: Watch, at: At) -> tuple[Reason | None, tuple[Reason, ...]]:
-        """Give a check's own primary reason and the other true ones, before any folding."""
-        observed = watch.observed
-        if watch.troubles:
-            trouble = next(iter(watch.troubles.values()))
-            return Reason(f"unknown.{trouble.kind}", Verdict.UNKNOWN, trouble.params), ()
-        if observed is None:
-            return Reason("unknown.starting", Verdict.UNKNOWN), ()
-        if at.mono >= observed.mono + watch.check.ttl_s:
-            params: dict[str, Scalar] = {
-                "last_verdict": watch.last_known,
-                "last_at": instant(observed.wall),
-                "ttl_s": watch.check.ttl_s,
-            }
-            return Reason("unknown.stale", Verdict.UNKNOWN, params), ()
-        reason = primary(watch.judgement.reasons)
-        watch.last_known = reason.verdict.value if reason is not None else "ok"
-        return reason, tuple(one for one in watch.judgement.reasons if one is not reason)
-
-    def _entry(self, watch: Watch, at: At) -> tuple[dict[str, object], Verdict, Reason | None]:
-        reason, also = self._own(watch, at)
-        if watch.check.name in folding.CHILDREN:
+    def _conclude(self, watch: Watch, at: At) -> None:
+        """Decide what the document says of it: its own reason, or that it cannot be seen."""
+        reason, also = watch.own(at)
+        if watch.key in folding.CHILDREN:
             back = self._parent_back
             unseen = back is not None and (watch.observed is None or watch.observed.mono < back.mono)
             if self._seen_down is not None:
@@ -225,37 +178,56 @@ class Board:
                 }
                 self._blocked_by = Reason("unknown.blocked_by", Verdict.UNKNOWN, params)
             if self._seen_down is not None or (unseen and not watch.troubles):
-                reason, also = self._blocked_by, ()
-        verdict = reason.verdict if reason is not None else Verdict.OK
-        entry = document.entry(
-            watch.check,
-            verdict,
-            reason,
-            also,
-            since=watch.since,
-            observed_at=watch.observed.wall if watch.observed is not None else None,
-            source=watch.source,
-            headline=watch.judgement.headline,
-            detail=watch.judgement.detail,
+                reason, also = self._blocked_by, folding.seen_anyway(watch.judgement.reasons)
+        elif folding.unsure(watch.key, reason) and not self._anybody_answers():
+            assert reason is not None
+            target = str(watch.judgement.detail.get("target", watch.check.name))
+            blind = {"target": target, "since": instant(watch.since)}
+            reason, also = Reason("unknown.blind", Verdict.UNKNOWN, blind), ()
+        watch.reason, watch.also = reason, also
+
+    def _anybody_answers(self) -> bool:
+        """Say whether any target proves that our own network works."""
+        return any(
+            watch.observed is not None and folding.answers(key, watch.reason) for key, watch in self._watches.items()
         )
-        return entry, verdict, reason
+
+    def _explain(self) -> set[str]:
+        """Find out whose reason follows from another one; give the keys of those for which that has changed."""
+        reasons = {key: watch.reason for key, watch in self._watches.items() if watch.reason is not None}
+        changed = set()
+        for key, watch in self._watches.items():
+            cause = folding.explained_by(watch.reason, reasons, self._explains)
+            if cause != watch.explained_by:
+                watch.explained_by = cause
+                changed.add(key)
+        return changed
 
     @staticmethod
-    def _began(watch: Watch, reason: Reason | None, at: At) -> float:
+    def _turn(watch: Watch, at: At) -> Transition | None:
+        """Turn it to the verdict that its reason has; give the transition, if that is another one."""
+        before, reason, judgement = watch.verdict, watch.reason, watch.judgement
+        verdict = reason.verdict if reason is not None else Verdict.OK
+        if verdict is before:
+            return None
         # The judgement knows since when only of its own reasons: stale, troubled or blocked is the check from now on.
-        began = watch.judgement.since
-        return began if began is not None and reason in watch.judgement.reasons else at.wall
+        began = judgement.since if judgement.since is not None and reason in judgement.reasons else at.wall
+        watch.flip(verdict, began, at.mono)
+        return Transition(began, watch.key, before, verdict, reason)
+
+    def _roll_up(self) -> tuple[str, dict[str, int]]:
+        return document.roll_up([one.verdict for one in self._watches.values() if one.check.section == "checks"])
 
     def _publish(
         self,
         at: At,
-        entries: Mapping[str, object],
+        patches: Mapping[str, object],
         happened: Sequence[Transition],
         look_again: frozenset[str],
     ) -> Change:
         self.seq += 1
-        changes: dict[str, object] = {"checks": entries}
-        status, counts = document.roll_up([watch.verdict for watch in self._watches.values()])
+        changes: dict[str, object] = dict(patches)
+        status, counts = self._roll_up()
         if status != self._document["status"]:
             self._status_since = max((one.at for one in happened), default=at.wall)
             changes |= {"status": status, "since": instant(self._status_since)}

@@ -14,12 +14,16 @@ STATES = {"O": "enabled", "A": "always", "R": "replica", "D": "disabled"}
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One expected trigger of the profile; `match` says which notifications of its channel are its own (none = all)."""
+    """One expected trigger of the profile; `match` says which notifications of its channel are its own (none = all).
+
+    `hints` names the checks that look again when it has fired.
+    """
 
     name: str
     table: str
     channel: str
     match: Mapping[str, Scalar] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
 
     def fired(self, event: Event) -> bool:
         return event.channel == self.channel and all(event.payload.get(key) == want for key, want in self.match.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,8 +38,8 @@ class Pulse:
     """One sample of the connection.
 
     `answer` is None when no old session answered; `opening` is None when no new one was tried; `ended_by` names the
-    SQLSTATEs with which sessions were ended just before; `confirmed_by` names what else says that the database is down;
-    `lost` is true when every old session was lost before a new one gave this answer.
+    SQLSTATEs with which sessions were ended just before; `lost` is true when every old session was lost before a new
+    one gave this answer.
     """
 
     target: str
@@ -46,7 +47,6 @@ class Pulse:
     answer: Answer | None
     opening: Opening | None = None
     ended_by: frozenset[str] = frozenset()
-    confirmed_by: str | None = None
     lost: bool = False
 
 
@@ -72,6 +72,26 @@ class Connections:
     notify_queue_pct: float
     commits: int
     version: str
+
+    def detail(self) -> dict[str, object]:
+        """Give their form in the document."""
+        names = ("active", "idle", "idle_in_transaction", "used", "max", "ours")
+        waits = zip(self.blocked, self.blocker, self.waiting_s, self.relation, strict=True)
+        detail: dict[str, object] = {
+            "connections": {name: getattr(self, name) for name in names},
+            "slow_now": self.slow_now,
+            "longest_transaction_s": math.floor(self.longest_transaction_s),
+            "lock_waits": self.lock_waits,
+            "blocked": {
+                str(pid): {"by": by, "waiting_s": math.floor(waited), "relation": relation}
+                for pid, by, waited, relation in waits
+            },
+            "notify_queue_pct": round(self.notify_queue_pct, 2),
+            "version": self.version,
+        }
+        if self.replication_lag_s is not None:
+            detail["replication_lag_s"] = round(self.replication_lag_s, 1)
+        return detail
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,14 +55,13 @@ def pulse(
     *,
     sqlstate: str = "",
     ended_by: frozenset[str] = frozenset(),
-    confirmed_by: str | None = None,
     lost: bool = False,
 ) -> Pulse:
     """A sample: what an old session answered (None = nothing), how a new connection ended (None = untried)."""
     opening = None
     if new is not None:
         opening = Opening(new, connect_ms=20.0 if new == "opened" else None, sqlstate=sqlstate)  # type: ignore[arg-type]
-    return Pulse("10.0.0.5:5432", "huph_monitor", old, opening, ended_by, confirmed_by, lost)
+    return Pulse("10.0.0.5:5432", "huph_monitor", old, opening, ended_by, lost)
 
 
 def connections(*, used: int = 12, most: int = 100, commits: int = 1000, **other: object) -> Connections:

@@ -482,7 +482,6 @@ pulses = st.builds(
     st.none() | st.builds(answer, st.sampled_from([3.0, 12.0, 60.0, 700.0]), started=st.sampled_from([1.0, NOON])),
     st.sampled_from(OUTCOMES),
     ended_by=st.sampled_from([frozenset(), frozenset({"57P01"}), frozenset({"57P02"})]),
-    confirmed_by=st.sampled_from([None, "http://api/health"]),
     lost=st.booleans(),
 )
 heard = st.sets(st.sampled_from(sorted(CHANNELS)), min_size=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.domain.folding import CHILDREN, PARENT, blocks
+from monitor.domain.folding import CHILDREN, PARENT, answers, blocks, explained_by, seen_anyway, unsure
 from monitor.domain.verdict import Reason, Verdict
 
 
@@ -41,6 +41,67 @@ def test_well():
 
 
 def test_family():
-    """What is asked by SQL is a child of the database; the parent is not its own child."""
+    """What is asked by SQL is a child of the database; the parent, files and services are not."""
     assert PARENT == "db"
-    assert {"realtime", "triggers", "recent_activity", "message_throughput"} == CHILDREN
+    asked = {"realtime", "triggers", "cluster_coverage", "recent_activity", "message_throughput", "cron", "settings"}
+    assert asked == CHILDREN
+
+
+def test_seen_anyway():
+    """The broker's own state is seen without the database; nothing else of a blocked check is."""
+    down, slow = Reason("realtime.broker_down", Verdict.FAIL), Reason("realtime.storm", Verdict.WARN)
+    assert seen_anyway((slow, down)) == (down,)
+
+
+REFUSED = Reason("service.refused", Verdict.FAIL)
+EXPLAINS = {"services/dify": ("recent_activity.bot_silent",), "services/api": ("realtime.broker_*",)}
+
+
+@pytest.mark.parametrize(
+    ("code", "others", "cause"),
+    [
+        ("message_throughput.drop", {"recent_activity": Reason("recent_activity.silent", Verdict.WARN)}, True),
+        ("message_throughput.spike", {"recent_activity": Reason("recent_activity.silent", Verdict.WARN)}, False),
+        ("recent_activity.bot_silent", {"services/dify": REFUSED}, True),
+        ("recent_activity.bot_silent", {"services/api": REFUSED}, False),
+        ("recent_activity.bot_silent", {"services/dify": Reason("unknown.blind", Verdict.UNKNOWN)}, False),
+        ("realtime.broker_down", {"services/api": REFUSED}, True),
+        ("realtime.storm", {"services/api": REFUSED}, False),
+        ("realtime.broker_down", {}, False),
+    ],
+)
+def test_explained(code, others, cause):
+    """A reason follows from another one that is true now, by the catalogue or by what the profile says of a service."""
+    expected = next(iter(others.values())).code if cause else None
+    assert explained_by(Reason(code, Verdict.WARN), others, EXPLAINS) == expected
+
+
+def test_nothing_to_explain():
+    """Where nothing is wrong there is nothing to explain."""
+    assert explained_by(None, {"services/dify": REFUSED}, EXPLAINS) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "proof"),
+    [
+        ("db", None, True),
+        ("db", Reason("db.refused", Verdict.FAIL), True),
+        ("db", Reason("unknown.blind", Verdict.UNKNOWN), False),
+        ("services/dify", None, True),
+        ("services/dify", REFUSED, True),
+        ("services/dify", Reason("service.timeout", Verdict.FAIL), False),
+        ("realtime", None, False),
+    ],
+)
+def test_who_answers(key, reason, proof):
+    """A target that answers, even with a no, proves our own network; a check proves nothing."""
+    assert answers(key, reason) is proof
+
+
+def test_unsure():
+    """Only a service that nobody heard of may be our own network's fault."""
+    silent = Reason("service.timeout", Verdict.FAIL)
+    assert unsure("services/dify", silent)
+    assert not unsure("services/dify", REFUSED)
+    assert not unsure("services/dify", None)
+    assert not unsure("db", silent)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from monitor.domain.connection import Answer, Connections, Opening, Outage, Pulse, Statements, Storage
 from monitor.domain.damping import Damper, settled
+from monitor.domain.probing import Probe
 from monitor.domain.signal import At, Tick
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant
 
@@ -35,6 +36,8 @@ class Memory:
     shown: Answer | None = None
     shown_connect_ms: float | None = None
     shown_at: float = -math.inf
+    neighbour: str = ""
+    neighbour_at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Db:
 
     name = "db"
     section = "checks"
-    takes = (Pulse, Connections, Storage, Statements)
+    takes = (Pulse, Connections, Storage, Statements, Probe)
     evidence = (Pulse,)
 
     @property
@@ -86,6 +89,9 @@ class Db:
                 memory = replace(memory, storage=facts)
             case Statements():
                 memory = replace(memory, statements=facts)
+            case Probe(outcome="answered"):
+                # Another target answers us: so it is not our own network that is down.
+                memory = replace(memory, neighbour=facts.service, neighbour_at=at.mono)
             case Tick() if at.mono >= memory.note_until:
                 memory = replace(memory, note=None, note_until=math.inf)
             case _:
@@ -234,7 +240,7 @@ class Db:
         match outcome:
             case "refused" | "shutting_down":
                 why = "stopped" if stopped else "not_running"
-                return Reason("db.refused", Verdict.FAIL, {"since": since, "why": why, "target": pulse.target})
+                return refused(pulse, since, why)
             case "starting":
                 phase = "crash_recovery" if "57P02" in down.ended_by else "start"
                 return Reason("db.starting", Verdict.FAIL, {"since": since, "phase": phase})
@@ -250,8 +256,8 @@ class Db:
                 # "opened" and still no answer: TCP and the greeting work, the query does not come back.
                 params = {"since": since, "timeout_s": self.query_timeout_s, "target": pulse.target}
                 return Reason("db.hung", Verdict.FAIL, params)
-            case "no_tcp" | "reset" if down.misses > 1 and pulse.confirmed_by is not None:
-                params = {"since": since, "confirmed_by": pulse.confirmed_by, "target": pulse.target}
+            case "no_tcp" | "reset" if down.misses > 1 and memory.neighbour_at >= down.began.mono:
+                params = {"since": since, "confirmed_by": memory.neighbour, "target": pulse.target}
                 return Reason("db.unreachable", Verdict.FAIL, params)
             case _:
                 return blind
@@ -262,7 +268,7 @@ class Db:
         match opening.outcome if opening is not None else "opened":
             case "refused" | "shutting_down":
                 why = "stopped" if opening is not None and opening.outcome == "shutting_down" else "not_running"
-                return [Reason("db.refused", Verdict.FAIL, {"since": since, "why": why, "target": pulse.target})]
+                return [refused(pulse, since, why)]
             case "starting":
                 return [Reason("db.starting", Verdict.FAIL, {"since": since, "phase": "start"})]
             case "too_many" if not self._only_ours(memory):
@@ -303,24 +309,15 @@ class Db:
             detail["started_at"] = instant(memory.started_at)
         if memory.shown_connect_ms is not None:
             detail["connect_ms"] = round(memory.shown_connect_ms, 1)
-        if (facts := memory.connections) is not None:
-            names = ("active", "idle", "idle_in_transaction", "used", "max", "ours")
-            detail["connections"] = {name: getattr(facts, name) for name in names}
-            detail["slow_now"] = facts.slow_now
-            detail["longest_transaction_s"] = math.floor(facts.longest_transaction_s)
-            detail["lock_waits"] = facts.lock_waits
-            waits = zip(facts.blocked, facts.blocker, facts.waiting_s, facts.relation, strict=True)
-            detail["blocked"] = {
-                str(pid): {"by": by, "waiting_s": math.floor(waited), "relation": relation}
-                for pid, by, waited, relation in waits
-            }
-            if facts.replication_lag_s is not None:
-                detail["replication_lag_s"] = round(facts.replication_lag_s, 1)
-            detail["notify_queue_pct"] = round(facts.notify_queue_pct, 2)
-            detail["version"] = facts.version
+        if memory.connections is not None:
+            detail |= memory.connections.detail()
         if memory.storage is not None:
             detail["size_mb"] = memory.storage.size_mb
             detail["wraparound_pct"] = round(memory.storage.wraparound_pct, 1)
         if memory.statements is not None:
             detail["slow_statements"] = memory.statements.slow_statements
         return detail
+
+
+def refused(pulse: Pulse, since: str, why: str) -> Reason:
+    return Reason("db.refused", Verdict.FAIL, {"since": since, "why": why, "target": pulse.target})

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from monitor.domain.checks.db import Connections, Db, Pulse, Statements, Storage
+from monitor.domain.probing import Probe
 from monitor.domain.signal import Tick
 from monitor.domain.verdict import instant
 from tests.domain.build import NOON, answer, at, codes, connections, fold, params, pulse
@@ -97,13 +98,15 @@ def test_nothing_new_was_tried():
 
 @pytest.mark.parametrize("outcome", ["no_tcp", "reset"])
 def test_unreachable(outcome):
-    """Unreachable needs a witness and a second miss; until then it may be our own network."""
-    sure, unsure = pulse(None, outcome, confirmed_by="http://api/health"), pulse(None, outcome)
-    assert codes(fold(CHECK, *samples(sure))) == BLIND
-    assert codes(fold(CHECK, *samples(sure, unsure))) == BLIND
-    judgement = fold(CHECK, *samples(unsure, sure))
+    """Unreachable needs a second miss and another target that answers since; until then it may be our own network."""
+    missed, witness = pulse(None, outcome), Probe("dify", "answered", "http://dify", 20.0)
+    assert codes(fold(CHECK, (0, missed), (1, witness))) == BLIND
+    assert codes(fold(CHECK, (0, missed), (5, missed))) == BLIND
+    assert codes(fold(CHECK, (0, witness), (1, missed), (6, missed))) == BLIND, "what it said before proves nothing"
+    assert codes(fold(CHECK, (0, missed), (1, Probe("dify", "timeout", "http://dify")), (6, missed))) == BLIND
+    judgement = fold(CHECK, (5, missed), (6, witness), (11, missed))
     assert codes(judgement) == {"db.unreachable": "fail"}
-    told = {"since": SINCE, "confirmed_by": "http://api/health", "target": TARGET}
+    told = {"since": SINCE, "confirmed_by": "dify", "target": TARGET}
     assert params(judgement, "db.unreachable") == told
 
 
@@ -403,5 +406,5 @@ def test_what_it_is():
     """It is named as the brief names it; a sample is good for two beats and a time-out; only samples are evidence."""
     assert (CHECK.name, CHECK.ttl_s) == ("db", 13)
     assert CHECK.limits == {"elevated_ms": 50, "slow_ms": 500, "saturated_pct": 90}
-    assert (CHECK.takes, CHECK.evidence) == ((Pulse, Connections, Storage, Statements), (Pulse,))
+    assert (CHECK.takes, CHECK.evidence) == ((Pulse, Connections, Storage, Statements, Probe), (Pulse,))
     assert Db(sample_s=1, connect_timeout_s=2).ttl_s == 4
