@@ -26,3 +26,32 @@ grant pg_read_all_stats to huph_monitor;
 grant usage on schema public to huph_monitor;
 grant select (id, created_at, sender_type, conversation_id) on messages to huph_monitor;
 grant select (id, handled_by) on conversations to huph_monitor;
+grant select (id, name) on clusters to huph_monitor;
+grant select (id, name, is_active) on users to huph_monitor;
+grant select (cluster_id, user_id) on cluster_assignments to huph_monitor;
+grant select on cron_runs to huph_monitor;
+
+-- The settings, of which a secret never shows more than whether it is there; the table itself stays closed. What is not
+-- plainly no secret is one.
+create or replace view huph_monitor_settings with (security_barrier) as
+select key,
+       case when is_secret is false then value end as value,
+       is_secret is not false                      as secret,
+       coalesce(value, '') <> ''                   as configured,
+       coalesce(editable, false)                   as editable,
+       coalesce(version, 0)                        as version,
+       updated_at
+from system_settings;
+
+-- The view reads with its owner's rights: the table's own owner may, a superuser's would be more than it needs. So the
+-- platform can also drop the view for a migration that changes these columns; this script makes it anew.
+do $$
+begin
+    execute format(
+        'alter view huph_monitor_settings owner to %I',
+        (select pg_get_userbyid(relowner) from pg_class where oid = 'system_settings'::regclass)
+    );
+end
+$$;
+
+grant select on huph_monitor_settings to huph_monitor;
