@@ -9,6 +9,7 @@ import './styles/tokens.css';
 import './styles/page.css';
 import './styles/board.css';
 import './styles/detail.css';
+import './styles/sections.css';
 
 const RETRY_MS = 3000;
 

@@ -1,22 +1,39 @@
 // Which page the address names: the part behind the # alone, so that the page can lie under any path.
 
-export type Route = { page: 'board' } | { page: 'events' } | { page: 'check'; name: string };
+import { SECTIONS, type SectionName } from './live/sections';
+
+export type Route =
+  | { page: 'board'; section?: SectionName }
+  | { page: 'events' }
+  | { page: 'check'; name: string }
+  | { page: 'job'; name: string };
 
 export function parseRoute(hash: string): Route {
   const [first, second] = hash.replace(/^#\/?/, '').split('/');
   if (first === 'events') return { page: 'events' };
-  if (first === 'checks' && second) {
+  if (second && (first === 'checks' || first === 'cron')) {
     try {
-      return { page: 'check', name: decodeURIComponent(second) };
+      return { page: first === 'cron' ? 'job' : 'check', name: decodeURIComponent(second) };
     } catch {
       return { page: 'board' }; // A broken escape in the address.
     }
   }
-  return { page: 'board' };
+  const section = SECTIONS.find((name) => name === first);
+  return section ? { page: 'board', section } : { page: 'board' };
 }
 
-export function toCheck(name: string): string {
-  return `#/checks/${encodeURIComponent(name)}`;
+/** Where a watched thing is shown, by its key: one of the seven has a page, the rest a section of the board. */
+export function toWatched(key: string): string {
+  const section = SECTIONS.find((name) => name === key.split('/')[0]);
+  return section ? toSection(section) : `#/checks/${encodeURIComponent(key)}`;
+}
+
+export function toSection(section: SectionName): string {
+  return `#/${section}`;
+}
+
+export function toJob(name: string): string {
+  return `#/cron/${encodeURIComponent(name)}`;
 }
 
 class Where {

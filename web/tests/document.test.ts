@@ -61,6 +61,16 @@ describe('live document', () => {
     expect(live.state.document.checks.ghost).toBeUndefined();
   });
 
+  it('takes the ages of what stands below the seven as well, and makes up no section', () => {
+    const document = { ...sample({ db: {} }), cron: { verdict: 'ok' }, services: { dify: { verdict: 'ok' } } };
+    const live = new LiveDocument(document, NOW, () => {});
+    const at = '2026-11-22T01:20:13.000Z';
+    live.receive(bookmark(41, at, { cron: at, 'services/dify': at, 'services/ghost': at, monitor: at }), NOW);
+    expect(live.state.document.cron).toEqual({ verdict: 'ok', observed_at: at });
+    expect(live.state.document.services).toEqual({ dify: { verdict: 'ok', observed_at: at } });
+    expect(live.state.document.monitor).toBeUndefined();
+  });
+
   it('a new epoch replaces everything', () => {
     const { live } = writer();
     live.receive(snapshot(3, 8), NOW);

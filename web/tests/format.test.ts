@@ -2,7 +2,19 @@
 import { describe, expect, it } from 'vitest';
 import { megabytes, number, percent } from '../src/format/number';
 import { type Place, usableZone } from '../src/format/place';
-import { ago, clock, duration, durationLong, exact, instant, stamp, zoneName } from '../src/format/time';
+import {
+  ago,
+  clock,
+  duration,
+  durationLong,
+  exact,
+  instant,
+  precise,
+  stamp,
+  upcoming,
+  weekly,
+  zoneName,
+} from '../src/format/time';
 
 const id: Place = { language: 'id', zone: 'Asia/Jakarta', platform_zone: 'Asia/Jakarta' };
 const en: Place = { ...id, language: 'en' };
@@ -35,6 +47,8 @@ describe('durations', () => {
     [172_800, '2 d'],
     [-3, '0 s'],
   ])('%d s', (seconds, told) => expect(duration(seconds, 'en')).toBe(told));
+  it('keep the decimal of a few seconds', () =>
+    expect([precise(0.42, 'id'), precise(9.96, 'en'), precise(391, 'en')]).toEqual(['0,4 dtk', '9 s', '6 min']));
   it('tells two units in words', () => {
     expect(durationLong(368, 'id')).toBe('6 menit 8 detik');
     expect(durationLong(35_400, 'id')).toBe('9 jam 50 menit');
@@ -53,6 +67,16 @@ describe('moments', () => {
   it('carry their day once they are older than one', () => {
     expect(instant(moment, moment + 90_000_000, id)).toBe('22 Nov pukul 08.14 WIB');
     expect(stamp(moment, moment + 90_000_000, en)).toBe('22 Nov 08:14:03');
+  });
+  it('to come are today, tomorrow, or on their day', () => {
+    const in_h = (hours: number, place: Place) => upcoming(moment + hours * 3_600_000, moment, place);
+    expect([in_h(1, id), in_h(24, id), in_h(72, en)]).toEqual(['09.14', 'besok 08.14', '25 Nov 08:14']);
+    expect(in_h(15, en)).toBe('23:14');
+    expect(in_h(16, en)).toBe('tomorrow 00:14');
+  });
+  it("of the week are told by the platform's clock", () => {
+    expect([weekly(moment, id), weekly(moment, en)]).toEqual(['Minggu pukul 08.14', 'Sundays at 08:14']);
+    expect(weekly(moment, { ...en, zone: 'America/New_York' })).toBe('Sundays at 08:14 WIB');
   });
   it("name the platform's zone where the viewer's differs", () => {
     const abroad = { ...en, zone: 'Europe/Berlin' };

@@ -1,6 +1,6 @@
 // The geometry of the charts.
 import { describe, expect, it } from 'vitest';
-import { gaps, linePath, scale, stepPath, timeTicks, yTicks } from '../src/parts/plot';
+import { bandPath, gaps, linePath, scale, stepPath, timeTicks, yTicks } from '../src/parts/plot';
 
 const same = scale(0, 1, 0, 1);
 
@@ -38,5 +38,13 @@ describe('plot', () => {
       [2, 10],
       [11, 20],
     ]);
+  });
+
+  it('leaves a hole in the band where nothing is known', () => {
+    const ranges = [
+      { at: 0, low: 1, high: 3 },
+      { at: 20, low: 2, high: 4 },
+    ];
+    expect(bandPath(ranges, 10, same, same)).toBe('M0 3H10V1H0ZM20 4H30V2H20Z');
   });
 });

@@ -1,6 +1,6 @@
 // The series: checked, joined with the running window, and grouped.
 import { describe, expect, it } from 'vitest';
-import { decodeLatency, decodeRates, grouped, windows, withWindow } from '../src/live/series';
+import { decodeLatency, decodeRates, decodeRuns, grouped, ranges, windows, withWindow } from '../src/live/series';
 
 const answer = {
   as_of: '2026-11-22T01:20:05.000Z',
@@ -35,6 +35,49 @@ describe('rates', () => {
       { at: 0, value: 2 },
       { at: 2, value: 5 },
     ]);
+  });
+});
+
+describe('what is usual', () => {
+  const band = { low: [1, 2, null], usual: [3, 4, null], high: [5, 6, null] };
+  const known = decodeRates({ ...answer, band } as never);
+  const of = (found: typeof known, size?: number) =>
+    found && ranges(found, size).map((range) => [range.low, range.usual, range.high]);
+
+  it('stands beside each window that has it, and leaves a hole where it is not known', () => {
+    expect(of(known)).toEqual([
+      [1, 3, 5],
+      [2, 4, 6],
+    ]);
+    expect(of(rates)).toEqual([]);
+  });
+  it('is a mean only of windows that all have it', () => {
+    expect(of(known, 2)).toEqual([[1.5, 3.5, 5.5]]);
+    expect(of(known, 3)).toEqual([]);
+  });
+  it('moves on with a new window', () => {
+    const moved = known && withWindow(known, { window: { start: '2026-11-22T01:15:00.000Z', user: 1 } });
+    expect(moved && ranges(moved).map((range) => [range.at, range.usual])).toEqual([
+      [Date.parse('2026-11-22T01:05:00.000Z'), 4],
+    ]);
+  });
+});
+
+describe('runs', () => {
+  it('keep those that say when they began and how they ended', () => {
+    const runs = decodeRuns({
+      runs: [
+        { started_at: '2026-11-22T01:00:00.000Z', status: 'failed', duration_s: 2.5, error: 'no', fingerprint: 'f' },
+        { started_at: '2026-11-22T00:40:00.000Z', status: 'running' },
+        { started_at: 'x', status: 'success' },
+        7,
+      ],
+    });
+    expect(runs?.map((run) => [run.status, run.duration_s, run.error])).toEqual([
+      ['failed', 2.5, 'no'],
+      ['running', undefined, undefined],
+    ]);
+    expect([decodeRuns({}), decodeRuns(undefined)]).toEqual([undefined, undefined]);
   });
 });
 

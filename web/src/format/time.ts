@@ -1,4 +1,5 @@
 // Moments and durations as people read them, in the viewer's zone, with the zone named where a sentence needs it.
+import { number } from './number';
 import { type Language, LOCALES, type Place } from './place';
 
 const DAY_MS = 86_400_000;
@@ -51,14 +52,32 @@ export function zoneName(moment: number, zone: string): string {
 export function instant(moment: number, now: number, place: Place): string {
   const time = `${clock(moment, place)} ${zoneName(moment, place.zone)}`;
   const said = place.language === 'id' ? `pukul ${time}` : time;
-  if (now - moment < DAY_MS) return said;
+  if (Math.abs(now - moment) < DAY_MS) return said;
   return `${day(moment, place)}${place.language === 'id' ? ' ' : ', '}${said}`;
 }
 
-/** For a column of moments: the time alone, with its day once it is older than one. */
+/** For a column of moments: the time alone, with its day once it is more than one away. */
 export function stamp(moment: number, now: number, place: Place): string {
   const time = clockSeconds(moment, place);
-  return now - moment < DAY_MS ? time : `${day(moment, place)} ${time}`;
+  return Math.abs(now - moment) < DAY_MS ? time : `${day(moment, place)} ${time}`;
+}
+
+/** What is still to come: the time alone while it is today, then tomorrow by name, then with its day. */
+export function upcoming(moment: number, now: number, place: Place): string {
+  const date = (one: number) => format(LOCALES.en, place.zone, { dateStyle: 'short' }).format(one);
+  const time = clock(moment, place);
+  if (date(moment) === date(now)) return time;
+  if (date(moment) === date(now + DAY_MS)) return `${place.language === 'id' ? 'besok' : 'tomorrow'} ${time}`;
+  return `${day(moment, place)} ${time}`;
+}
+
+/** A slot of the week as one says it of what is usual, always by the platform's clock: its people live by that one. */
+export function weekly(moment: number, place: Place): string {
+  const zone = place.platform_zone;
+  const weekday = format(LOCALES[place.language], zone, { weekday: 'long' }).format(moment);
+  const named = place.zone === zone ? '' : ` ${zoneName(moment, zone)}`;
+  const time = `${clock(moment, place, zone)}${named}`;
+  return place.language === 'id' ? `${weekday} pukul ${time}` : `${weekday}s at ${time}`;
 }
 
 function day(moment: number, place: Place): string {
@@ -90,6 +109,11 @@ export function duration(seconds: number, language: Language): string {
           ? [Math.floor(whole / 3600), 'h']
           : [Math.floor(whole / 86_400), 'd'];
   return `${value} ${UNITS[language][unit]}`;
+}
+
+/** As a duration, but below 10 s with the decimal that tells 0.4 s from 1.3 s. */
+export function precise(seconds: number, language: Language): string {
+  return seconds < 9.95 ? `${number(seconds, language)} ${UNITS[language].s}` : duration(seconds, language);
 }
 
 /** Two units in full words, for the one line that says how long it has been. */

@@ -1,9 +1,9 @@
 // The sentence of a reason: its template filled with the wire's parameters, in pieces that are rendered as text only.
 import { number } from '../format/number';
 import type { Place } from '../format/place';
-import { exact, instant, parse } from '../format/time';
+import { exact, instant, parse, weekly } from '../format/time';
 import reasons from './reasons.json';
-import { isWordGroup, text, word } from './text';
+import { hasWord, isWordGroup, text, word } from './text';
 
 export interface Piece {
   text: string;
@@ -21,8 +21,16 @@ export interface Telling {
 
 /** How much of a text from the platform is quoted. */
 const QUOTED = 200;
-const MOMENTS = /^(since|at|from|to|last_fired)$|_at$/;
+const MOMENTS = /^(since|at|from|to|last_fired|not_after)$|_at$/;
+const QUOTES = /^(error|answer)$/;
 const NEVER = /^last_/;
+/** What grows by the clock is told from its beginning, so that it needs no news: how long, and since which parameter. */
+const GROWING: Record<string, { from: string; unit_s: number }> = {
+  elapsed_s: { from: 'since', unit_s: 1 },
+  late_min: { from: 'expected_at', unit_s: 60 },
+};
+/** Parameters whose words stand in a group of another name. */
+const GROUPS: Record<string, string> = { parent: 'check', last_verdict: 'verdict' };
 
 export function sentence(telling: Telling, now: number, place: Place): Piece[] {
   const known = reasons as Record<string, Record<Place['language'], string>>;
@@ -51,10 +59,16 @@ function piece(name: string, telling: Telling, now: number, place: Place): Piece
     }
     if (NEVER.test(name)) return { kind: 'plain', text: text('reason.never', language) };
   }
-  if (name === 'elapsed_s') {
-    const began = parse(typeof telling.params.since === 'string' ? telling.params.since : telling.since);
+  if (name === 'slot') {
+    const moment = parse(typeof value === 'string' ? value : undefined);
+    if (moment !== undefined) return { kind: 'plain', text: weekly(moment, place) };
+  }
+  const growing = Object.hasOwn(GROWING, name) ? GROWING[name] : undefined;
+  if (growing) {
+    const told = telling.params[growing.from];
+    const began = parse(typeof told === 'string' ? told : growing.from === 'since' ? telling.since : undefined);
     if (began !== undefined) {
-      return { kind: 'plain', text: number(Math.max(0, Math.floor((now - began) / 1000)), language) };
+      return { kind: 'plain', text: number(Math.max(0, Math.floor((now - began) / 1000 / growing.unit_s)), language) };
     }
   }
   if (typeof value === 'number') return { kind: 'plain', text: number(value, language) };
@@ -64,9 +78,23 @@ function piece(name: string, telling: Telling, now: number, place: Place): Piece
 }
 
 function worded(name: string, value: string, place: Place): Piece {
-  const group = name === 'parent' ? 'check' : name === 'last_verdict' ? 'verdict' : name;
-  const told = isWordGroup(group) ? word(group, value, place.language) : value;
-  return told === value ? { kind: 'name', text: quoted(value) } : { kind: 'plain', text: told };
+  const group = Object.hasOwn(GROUPS, name) ? (GROUPS[name] ?? name) : name;
+  const known = isWordGroup(group) && hasWord(group, value);
+  // What the platform said is quoted at its length; only names stand out.
+  if (!known)
+    return { kind: QUOTES.test(name) ? 'plain' : 'name', text: quoted(name === 'error' ? status(value) : value) };
+  const told = word(group, value, place.language);
+  // Senders are headings elsewhere; inside a sentence they are words like any other.
+  return { kind: 'plain', text: name === 'sender' ? told.toLowerCase() : told };
+}
+
+/** How the way to a server failed, in words; the status of a handshake that was turned away stays a number. */
+export function failure(kind: string, place: Place): string {
+  return hasWord('error', kind) ? word('error', kind, place.language) : quoted(status(kind));
+}
+
+function status(kind: string): string {
+  return kind.replace(/^http_(\d{3})$/, 'HTTP $1');
 }
 
 /** Text from the platform: cut, and its control characters shown instead of obeyed. */

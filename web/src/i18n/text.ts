@@ -12,10 +12,18 @@ export function text(key: TextKey, language: Language, values: Values = {}): str
   return texts[key][language].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
 }
 
+export function isText(key: string): key is TextKey {
+  return Object.hasOwn(texts, key);
+}
+
 /** An enumerated word of the wire; one that the catalogue does not know is shown as it came. */
 export function word(group: WordGroup, value: string, language: Language): string {
   const found = words[group] as Record<string, Both>;
-  return Object.hasOwn(found, value) ? (found[value]?.[language] ?? value) : value;
+  return hasWord(group, value) ? (found[value]?.[language] ?? value) : value;
+}
+
+export function hasWord(group: WordGroup, value: string): boolean {
+  return Object.hasOwn(words[group], value);
 }
 
 export function isWordGroup(group: string): group is WordGroup {

@@ -97,10 +97,17 @@ export class LiveDocument {
 }
 
 /** Evidence refreshed with the same meaning is no diff: its age travels in the bookmark. */
-function bookmarked(document: HealthDocument, as_of: string, evidence: { [check: string]: string }): JsonObject {
+function bookmarked(document: HealthDocument, as_of: string, evidence: { [key: string]: string }): JsonObject {
   const checks: JsonObject = {};
-  for (const [name, observed_at] of Object.entries(evidence)) {
-    if (Object.hasOwn(document.checks, name)) checks[name] = { observed_at };
+  const services: JsonObject = {};
+  const patch: JsonObject = { as_of, checks };
+  for (const [key, observed_at] of Object.entries(evidence)) {
+    const service = key.startsWith('services/') ? key.slice('services/'.length) : undefined;
+    if (Object.hasOwn(document.checks, key)) checks[key] = { observed_at };
+    else if (service !== undefined && Object.hasOwn(document.services ?? {}, service)) {
+      services[service] = { observed_at };
+      patch.services = services;
+    } else if ((key === 'cron' || key === 'monitor') && document[key]) patch[key] = { observed_at };
   }
-  return { as_of, checks };
+  return patch;
 }

@@ -34,6 +34,11 @@ export function worstFirst(checks: NamedCheck[]): NamedCheck[] {
   return [...checks].sort((a, b) => weight(b) - weight(a));
 }
 
+/** The same for whatever has a verdict; what is equally bad keeps its order. */
+export function worstOf<T>(all: T[], verdict: (one: T) => Verdict): T[] {
+  return [...all].sort((a, b) => BADNESS[verdict(b)] - BADNESS[verdict(a)]);
+}
+
 /** The word of the whole is the daemon's; its colour is that of the worst check it stands on. */
 export function overallVerdict(document: HealthDocument): Verdict {
   if (document.status === 'healthy') return 'ok';

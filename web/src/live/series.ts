@@ -1,6 +1,6 @@
 // The series that the charts draw: asked for by REST, checked, and joined with the window that is still running.
 import { isObject } from './protocol';
-import { momentAt, numberAt } from './read';
+import { momentAt, numberAt, textAt } from './read';
 import type { Json } from './wire';
 
 export const SENDERS = ['user', 'bot', 'counselor'] as const;
@@ -11,10 +11,34 @@ export interface Point {
   value: number;
 }
 
+/** What is usual in each window; nothing where the baseline does not know it. */
+export interface Band {
+  low: (number | undefined)[];
+  usual: (number | undefined)[];
+  high: (number | undefined)[];
+}
+
 export interface Rates {
   start: number;
   step_ms: number;
   counts: Record<Sender, number[]>;
+  band?: Band;
+}
+
+export interface Range {
+  at: number;
+  low: number;
+  usual: number;
+  high: number;
+}
+
+export interface Run {
+  started: number;
+  finished: number | undefined;
+  status: string;
+  duration_s: number | undefined;
+  error: string | undefined;
+  fingerprint: string | undefined;
 }
 
 export async function fetchRates(): Promise<Rates | undefined> {
@@ -25,13 +49,37 @@ export async function fetchLatency(): Promise<Point[] | undefined> {
   return decodeLatency(await fetchJson('api/v1/series/db_latency'));
 }
 
+/** The runs of one job in the last 24 h, newest first. */
+export async function fetchRuns(job: string): Promise<Run[] | undefined> {
+  return decodeRuns(await fetchJson(`api/v1/cron/${encodeURIComponent(job)}/runs`));
+}
+
+export function decodeRuns(answer: Json | undefined): Run[] | undefined {
+  if (!isObject(answer) || !Array.isArray(answer.runs)) return undefined;
+  return answer.runs.flatMap((run) => {
+    const started = momentAt(run, 'started_at');
+    const status = textAt(run, 'status');
+    if (started === undefined || status === undefined) return [];
+    return {
+      started,
+      status,
+      finished: momentAt(run, 'finished_at'),
+      duration_s: numberAt(run, 'duration_s'),
+      error: textAt(run, 'error'),
+      fingerprint: textAt(run, 'fingerprint'),
+    };
+  });
+}
+
 export function decodeRates(answer: Json | undefined): Rates | undefined {
   const start = momentAt(answer, 'start');
   const step_s = numberAt(answer, 'step_s');
   if (!isObject(answer) || start === undefined || !step_s || !isObject(answer.counts)) return undefined;
   const { user, bot, counselor } = answer.counts;
   const counts = { user: numbers(user), bot: numbers(bot), counselor: numbers(counselor) };
-  return { start, step_ms: step_s * 1000, counts };
+  const { low, usual, high } = isObject(answer.band) ? answer.band : {};
+  const band = { low: holed(low), usual: holed(usual), high: holed(high) };
+  return { start, step_ms: step_s * 1000, counts, ...(band.usual.length > 0 ? { band } : {}) };
 }
 
 export function decodeLatency(answer: Json | undefined): Point[] | undefined {
@@ -57,7 +105,9 @@ export function withWindow(rates: Rates, detail: Json | undefined): Rates {
     grown[index] = Math.max(numberAt(detail, 'window', sender) ?? 0, 0);
     counts[sender] = grown.slice(shift);
   }
-  return { ...rates, start: rates.start + shift * rates.step_ms, counts };
+  const { band } = rates;
+  const moved = band && { low: band.low.slice(shift), usual: band.usual.slice(shift), high: band.high.slice(shift) };
+  return { ...rates, start: rates.start + shift * rates.step_ms, counts, ...(moved ? { band: moved } : {}) };
 }
 
 /** One point per window, all senders together unless one is named; the last one is still running. */
@@ -70,6 +120,29 @@ export function windows(rates: Rates, sender?: Sender): Point[] {
   }));
 }
 
+/** The usual range of each window that has one, or the means of several windows that all have. */
+export function ranges(rates: Rates, size = 1): Range[] {
+  const { band } = rates;
+  if (!band) return [];
+  const length = rates.counts.user.length;
+  const found: Range[] = [];
+  for (let index = 0; index < length; index += size) {
+    const mean = (values: (number | undefined)[]) => {
+      const group = values.slice(index, Math.min(index + size, length));
+      const sum = group.reduce<number>((total, one) => total + (one ?? Number.NaN), 0);
+      return group.length === 0 ? Number.NaN : sum / group.length;
+    };
+    const range = {
+      at: rates.start + index * rates.step_ms,
+      low: mean(band.low),
+      usual: mean(band.usual),
+      high: mean(band.high),
+    };
+    if (!Number.isNaN(range.low + range.usual + range.high)) found.push(range);
+  }
+  return found;
+}
+
 /** Means of several windows, for a picture too narrow to draw each. */
 export function grouped(points: Point[], size: number): Point[] {
   if (size <= 1) return points;
@@ -80,6 +153,11 @@ export function grouped(points: Point[], size: number): Point[] {
     if (first) groups.push({ at: first.at, value: group.reduce((sum, one) => sum + one.value, 0) / group.length });
   }
   return groups;
+}
+
+/** Each value keeps its place; what is no number is a hole. */
+function holed(value: Json | undefined): (number | undefined)[] {
+  return Array.isArray(value) ? value.map((one) => (typeof one === 'number' ? one : undefined)) : [];
 }
 
 function numbers(value: Json | undefined): number[] {

@@ -17,15 +17,25 @@ export interface Reason {
   params?: JsonObject;
 }
 
-export interface Check {
+/** What everything that is watched has: a verdict, why, and what stands beside the reason. */
+export interface Entry {
   verdict: Verdict;
   reason?: string;
   params?: JsonObject;
   also?: { [code: string]: Reason };
+  /** The verdict changes too often to be taken for settled. */
+  flapping?: boolean;
+  /** Evidence towards another verdict that is not enough yet. */
+  pending?: { to?: string; n?: number; need?: number };
+  /** The code of the reason that this one follows from. */
+  explained_by?: string;
   since?: string;
   observed_at?: string;
   ttl_s?: number;
   source?: string;
+}
+
+export interface Check extends Entry {
   headline?: Headline;
   limits?: JsonObject;
   detail?: JsonObject;
@@ -33,6 +43,7 @@ export interface Check {
 
 export interface Transition {
   at: string;
+  /** A check's name; beside the seven `cron`, `settings`, `monitor` or `services/NAME`. */
   check: string;
   from: Verdict;
   to: Verdict;
@@ -53,7 +64,11 @@ export interface HealthDocument {
   position: Position;
   as_of: string;
   checks: { [name: string]: Check };
-  monitor?: { version?: string; started_at?: string };
+  /** Beside the seven; each may be absent, and is read as carefully as a detail. */
+  cron?: JsonObject;
+  services?: JsonObject;
+  settings?: JsonObject;
+  monitor?: JsonObject;
   transitions?: { [seq: string]: Transition };
 }
 

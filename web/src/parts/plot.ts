@@ -43,6 +43,21 @@ export function stepPath(points: Point[], step_ms: number, x: Scale, y: Scale): 
     .join('');
 }
 
+/** The area between two edges, window by window; a window without a range leaves a hole. */
+export function bandPath(
+  ranges: { at: number; low: number; high: number }[],
+  step_ms: number,
+  x: Scale,
+  y: Scale,
+): string {
+  return ranges
+    .map(({ at, low, high }) => {
+      const [left, right] = [round(x(at)), round(x(at + step_ms))];
+      return `M${left} ${round(y(high))}H${right}V${round(y(low))}H${left}Z`;
+    })
+    .join('');
+}
+
 /** A hole in the evidence is never bridged: the line starts anew behind it. */
 export function linePath(points: Point[], gap_ms: number, x: Scale, y: Scale): string {
   let before: number | undefined;

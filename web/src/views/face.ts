@@ -1,10 +1,12 @@
 // What each check shows on its card besides its reason: figure, unit, one line about it, and its limit.
 import { number } from '../format/number';
 import type { Place } from '../format/place';
-import { ago, clock, parse } from '../format/time';
-import { type TextKey, text, type Values } from '../i18n/text';
+import { ago, clock, parse, precise, weekly } from '../format/time';
+import { isText, type TextKey, text, type Values } from '../i18n/text';
 import { entriesAt, momentAt, numberAt, textAt } from '../live/read';
-import type { Check, Headline } from '../live/wire';
+import type { Check, Headline, Json } from '../live/wire';
+import { activeCounselors, clustersOf } from './checks/coverage';
+import { baselineOf, soonestDrop } from './checks/usual';
 
 export interface Face {
   figure: string;
@@ -12,6 +14,8 @@ export interface Face {
   /** The figure is what was known last. */
   past: boolean;
   about: string | undefined;
+  /** A second line of the same weight. */
+  beside?: string | undefined;
   limit: string | undefined;
 }
 
@@ -31,14 +35,15 @@ export function face(name: string, check: Check, now: number, place: Place): Fac
     unit,
     past: false,
     about: about(name, check, say, now, place),
-    limit: limit(name, check, say, place),
+    beside: name === 'message_throughput' ? replyTold(check.detail, say, place) : undefined,
+    limit: limit(name, check, say, now, place),
   };
 }
 
 function headlined(name: string, headline: Headline | undefined, say: Say, place: Place) {
   if (!headline) return { figure: say('reason.no_value'), unit: '' };
   const value = number(headline.value, place.language);
-  const whole = name === 'realtime' && headline.value === headline.of;
+  const whole = ['realtime', 'feature_flags'].includes(name) && headline.value === headline.of;
   const figure = headline.of === undefined || whole ? value : `${value}/${number(headline.of, place.language)}`;
   return { figure, unit: unitOf(name, headline.unit, say) };
 }
@@ -46,6 +51,8 @@ function headlined(name: string, headline: Headline | undefined, say: Say, place
 function unitOf(name: string, unit: string | undefined, say: Say): string {
   if (name === 'realtime') return say('unit.channels');
   if (name === 'triggers') return say('unit.triggers');
+  if (name === 'cluster_coverage') return say('unit.clusters');
+  if (name === 'feature_flags') return say('unit.flags');
   if (unit === 'ms' || unit === 'per_h' || unit === 'per_min') return say(`unit.${unit}`);
   return unit ?? '';
 }
@@ -61,7 +68,9 @@ function about(name: string, { detail, verdict }: Check, say: Say, now: number, 
       return verdict === 'ok' && used && max && slow ? say('face.db.about', { used, max, slow }) : undefined;
     }
     case 'realtime': {
-      const ms = told('test_signal', 'ms');
+      const [ms, broker] = [told('test_signal', 'ms'), told('broker', 'round_trip_ms')];
+      const connected = textAt(detail, 'broker', 'state') === 'connected';
+      if (ms && broker && connected) return say('face.realtime.about_broker', { ms, broker });
       return ms ? say('face.realtime.about', { ms }) : undefined;
     }
     case 'triggers': {
@@ -80,8 +89,20 @@ function about(name: string, { detail, verdict }: Check, say: Say, now: number, 
       const from = known ? say(`sender.${sender}`) : sender;
       return say('face.activity.about', { ago: ago(last, now, place.language), sender: from });
     }
+    case 'cluster_coverage': {
+      const count = activeCounselors(clustersOf(detail, true));
+      return say(count === 1 ? 'face.coverage.about_one' : 'face.coverage.about', {
+        count: number(count, place.language),
+      });
+    }
+    case 'feature_flags': {
+      const where = textAt(detail, 'where');
+      return where === undefined || verdict !== 'ok' ? undefined : say('face.flags.about', { where });
+    }
     case 'message_throughput': {
       const [count, hour] = [told('count_5m'), told('count_60m')];
+      const usual = verdict === 'ok' ? usualTold(detail, say, place) : undefined;
+      if (usual) return usual;
       return verdict === 'ok' && count && hour ? say('face.throughput.about', { count, hour }) : undefined;
     }
     default:
@@ -89,7 +110,7 @@ function about(name: string, { detail, verdict }: Check, say: Say, now: number, 
   }
 }
 
-function limit(name: string, check: Check, say: Say, place: Place): string | undefined {
+function limit(name: string, check: Check, say: Say, now: number, place: Place): string | undefined {
   const told = (key: string) => {
     const value = numberAt(check.limits, key);
     return value === undefined ? undefined : number(value, place.language);
@@ -107,7 +128,15 @@ function limit(name: string, check: Check, say: Say, place: Place): string | und
     }
     case 'recent_activity':
       return one('face.activity.limit', told('silent_h'));
+    case 'cluster_coverage':
+      return say('face.coverage.limit');
+    case 'feature_flags': {
+      const changed = momentAt(check.detail, 'changed_at');
+      return changed === undefined ? undefined : say('face.flags.limit', { ago: ago(changed, now, place.language) });
+    }
     case 'message_throughput': {
+      const known = thresholds(check.detail, say, place);
+      if (known) return known;
       const [min, max] = [told('min_60m'), told('max_5m')];
       return min && max ? say('face.throughput.limit', { min, max }) : undefined;
     }
@@ -116,13 +145,41 @@ function limit(name: string, check: Check, say: Say, place: Place): string | und
   }
 }
 
+/** "3 in 5 min; on Tuesdays at 09:00 usually 14 ± 4" */
+export function usualTold(detail: Json | undefined, say: Say, place: Place): string | undefined {
+  const baseline = baselineOf(detail);
+  const one = baseline?.windows[0];
+  if (!one || one.count === undefined || baseline?.slot === undefined) return undefined;
+  const [count, usual, spread] = [one.count, one.usual, one.spread].map((value) => number(value, place.language));
+  const slot = weekly(baseline.slot, place);
+  return say('throughput.sentence', { count, window: one.window_min, slot, usual, spread } as Values);
+}
+
+/** From which counts on it is more than chance; at a small volume nothing is low enough, and that is said. */
+function thresholds(detail: Json | undefined, say: Say, place: Place): string | undefined {
+  const baseline = baselineOf(detail);
+  const spike = baseline?.windows[0]?.spike_from;
+  if (!baseline || spike === undefined) return undefined;
+  const drop = soonestDrop(baseline);
+  const values = { spike: number(spike, place.language), window: drop?.window_min ?? 0, drop: '' };
+  if (drop?.drop_to === undefined) return say('face.throughput.spike_only', values);
+  return say('face.throughput.thresholds', { ...values, drop: number(drop.drop_to, place.language) });
+}
+
+/** How long the bot takes to answer: half of the answers, and all but the slowest. */
+export function replyTold(detail: Json | undefined, say: Say, place: Place): string | undefined {
+  const [p50, p95] = [numberAt(detail, 'reply', 'p50_s'), numberAt(detail, 'reply', 'p95_s')];
+  if (p50 === undefined || p95 === undefined) return undefined;
+  const values = { p50: precise(p50, place.language), p95: precise(p95, place.language) };
+  return say('throughput.reply_told', values);
+}
+
 /** The headline of a drill-down when there is nothing to complain of. */
 export function headOf(name: string, check: Check, place: Place): string {
   const value = check.headline && number(check.headline.value, place.language);
   const of = check.headline?.of === undefined ? '' : number(check.headline.of, place.language);
   const key = `head.${name}`;
-  const known = ['head.db', 'head.realtime', 'head.triggers', 'head.recent_activity', 'head.message_throughput'];
-  if (value !== undefined && known.includes(key)) return text(key as TextKey, place.language, { value, of });
+  if (value !== undefined && isText(key)) return text(key, place.language, { value, of });
   return '';
 }
 

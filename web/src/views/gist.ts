@@ -24,11 +24,11 @@ export function gist(document: HealthDocument, place: Place): GistPiece[] {
     const own = checks.filter(({ check }) => check.verdict === verdict && !isBlocked(check));
     if (own.length > 0) clauses.push(listed(word('verdict', verdict, place.language), own, place));
   }
-  const blocked = checks.filter(({ check }) => isBlocked(check));
-  if (blocked.length > 0) {
-    const parent = String(blocked[0]?.check.params?.parent ?? '');
-    const key = blocked.length === 1 ? 'gist.blocked_one' : 'gist.blocked';
-    clauses.push([{ text: say(key, { count: blocked.length, parent: nameOf(parent, place) }) }]);
+  const blocked = checks.filter(({ check }) => isBlocked(check)).map(({ check }) => String(check.params?.parent ?? ''));
+  for (const parent of new Set(blocked)) {
+    const count = blocked.filter((one) => one === parent).length;
+    const key = count === 1 ? 'gist.blocked_one' : 'gist.blocked';
+    clauses.push([{ text: say(key, { count, parent: nameOf(parent, place) }) }]);
   }
 
   const well = checks.filter(({ check }) => check.verdict === 'ok');

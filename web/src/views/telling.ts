@@ -3,27 +3,57 @@ import type { Place } from '../format/place';
 import { durationLong, parse, stamp } from '../format/time';
 import { type Piece, sentence } from '../i18n/sentence';
 import { text, word } from '../i18n/text';
+import { type Beside, isDisabled, whoHas } from '../live/sections';
 import { type NamedTransition, recoveredAfter } from '../live/select';
-import type { Check, Verdict } from '../live/wire';
+import type { Entry, HealthDocument, Verdict } from '../live/wire';
 import type { ToldEvent } from '../parts/Events.svelte';
 import type { ToldReason } from '../parts/Reasons.svelte';
-import { toCheck } from '../route.svelte';
+import { toWatched } from '../route.svelte';
 
-export function nameOf(check: string, place: Place): string {
-  return word('check', check, place.language);
+const SERVICE = 'services/';
+
+/** The name of a watched thing by its key. */
+export function nameOf(key: string, place: Place): string {
+  if (!key.startsWith(SERVICE)) return word('check', key, place.language);
+  return text('name.service', place.language, { name: key.slice(SERVICE.length) });
 }
 
-export function wordOf(check: Check, place: Place): string {
-  return word('verdict', check.verdict, place.language);
+export function wordOf(entry: Entry, place: Place): string {
+  return word('verdict', isDisabled(entry) ? 'disabled' : entry.verdict, place.language);
 }
 
-export function reasonOf(check: Check, now: number, place: Place): Piece[] | undefined {
+/** What stands beside a reason: that it wobbles, what it may turn to, and what it follows from. */
+export function flagsOf(entry: Entry, document: HealthDocument, place: Place): string[] {
+  const flags: string[] = [];
+  const { flapping, pending, explained_by } = entry;
+  if (flapping === true) flags.push(text('flag.flapping', place.language));
+  if (pending && typeof pending.n === 'number' && typeof pending.need === 'number') {
+    const { n, need } = pending;
+    const to = lower(word('verdict', String(pending.to), place.language));
+    flags.push(text('flag.pending', place.language, { to, n, need }));
+  }
+  if (typeof explained_by === 'string') {
+    const who = whoHas(document, explained_by);
+    const name = who === undefined ? explained_by : `${nameOf(who, place)} (${explained_by})`;
+    flags.push(text('flag.explained_by', place.language, { name }));
+  }
+  return flags;
+}
+
+/** What is said beside the overall word about one section below the seven. */
+export function besideTold({ section, count }: Beside, place: Place): string {
+  if (section === 'monitor') return text('beside.monitor', place.language);
+  if (section === 'cron' && count === 0) return text('beside.scheduler', place.language);
+  return text(count === 1 ? `beside.${section}_one` : `beside.${section}`, place.language, { count });
+}
+
+export function reasonOf(check: Entry, now: number, place: Place): Piece[] | undefined {
   if (check.reason === undefined) return undefined;
   return sentence({ code: check.reason, params: check.params ?? {}, since: check.since }, now, place);
 }
 
 /** The reasons beside the one that decides, worst first; of a check that is ok, its own note is one of them. */
-export function besides(check: Check, now: number, place: Place): ToldReason[] {
+export function besides(check: Entry, now: number, place: Place): ToldReason[] {
   const badness: Verdict[] = ['fail', 'warn', 'unknown', 'ok'];
   const also = Object.entries(check.also ?? {}).map(([code, reason]) => ({
     code,
@@ -45,8 +75,8 @@ export function eventsOf(all: NamedTransition[], shown: NamedTransition[], now: 
       moment,
       time: stamp(moment, now, place),
       verdict: transition.to,
-      name: nameOf(transition.check, place),
-      href: toCheck(transition.check),
+      name: capital(nameOf(transition.check, place)),
+      href: toWatched(transition.check),
       said: saidOf(all, transition, place),
       rest:
         reason === undefined ? [] : sentence({ code: reason, params: params ?? {}, since: transition.at }, now, place),
@@ -59,7 +89,14 @@ export function saidOf(all: NamedTransition[], transition: NamedTransition, plac
   if (lasted !== undefined) {
     return text('events.recovered', place.language, { long: durationLong(lasted, place.language) });
   }
-  const told = word('verdict', transition.to, place.language);
-  // A word in the middle of a line; "OK" stays as it is.
+  return lower(word('verdict', transition.to, place.language));
+}
+
+/** A word in the middle of a line; "OK" stays as it is. */
+function lower(told: string): string {
   return told === told.toUpperCase() ? told : told.charAt(0).toLowerCase() + told.slice(1);
+}
+
+function capital(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }
