@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from monitor.clock import Clock
 from monitor.domain.change import Change, Document
 from monitor.outputs import wire
+from monitor.outputs.counts import Counts
 
 OUTBOX_FRAMES = 256
 OUTBOX_BYTES = 1 << 20
@@ -84,9 +85,11 @@ class Hub:
         self._clock = clock
         self._seq = 0
         self.subscribers: set[Subscriber] = set()
+        self.counts = Counts(clock)
 
     def publish(self, change: Change) -> None:
         """Give a change to everybody."""
+        self.counts.remember(change.transitions)
         if not change.patch:
             return
         self._document, self._seq = change.document, change.seq
@@ -99,6 +102,14 @@ class Hub:
     def document(self) -> Document:
         """The whole document, its evidence as old as it is now."""
         return wire.fresh(self._document, self._evidence(), self._clock.now().wall)
+
+    def evidence(self) -> Mapping[str, str]:
+        """Say when each watched thing's evidence was observed (RFC 3339)."""
+        return self._evidence()
+
+    def refused(self) -> Mapping[str, int]:
+        """Say how many subscribers were refused or dropped in the last 300 s, by why."""
+        return self.counts.turned_away()
 
     def join(self) -> Subscriber:
         """Add a subscriber; its first frames are the document and its place in line, taken in one breath."""

@@ -14,9 +14,14 @@ from aiohttp.typedefs import Middleware
 from monitor.clock import Clock
 from monitor.errors import MonitorError
 from monitor.outputs.hub import Hub
+from monitor.outputs.metrics import Metrics
 from monitor.outputs.page import SECURITY, Page
+from monitor.outputs.routes.cron import Cron
 from monitor.outputs.routes.health import Health, refusal
+from monitor.outputs.routes.openapi import OpenApi
 from monitor.outputs.routes.series import Read, Series
+from monitor.outputs.routes.services import Services
+from monitor.outputs.routes.settings import Settings
 from monitor.outputs.stream import Stream
 
 log = structlog.get_logger()
@@ -79,7 +84,8 @@ class Server:
     ) -> None:
         self._hub = hub
         self._host, self._port, self._base = host, port, base_path
-        health, series, stream, page = Health(hub), Series(read_series), Stream(hub, clock), Page(hub, web_folder)
+        health, series, cron = Health(hub), Series(read_series), Cron(hub, read_series)
+        stream, page = Stream(hub, clock), Page(hub, web_folder)
         application = web.Application(middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts})])
         api = f"{base_path}api/v1"
         application.add_routes(
@@ -88,9 +94,15 @@ class Server:
                 web.get(f"{api}/health/full", health.full),
                 web.get(f"{api}/checks/{{name}}", health.check),
                 web.get(f"{api}/series/{{name}}", series.one),
+                web.get(f"{api}/cron", cron.all),
+                web.get(f"{api}/cron/{{job}}/runs", cron.runs),
+                web.get(f"{api}/services", Services(hub).all),
+                web.get(f"{api}/settings", Settings(hub).all),
+                web.get(f"{api}/openapi.json", OpenApi(hub, base_path).document),
                 web.get(f"{api}/stream", stream.open),
                 web.get(f"{base_path}livez", health.live),
                 web.get(f"{base_path}readyz", health.ready),
+                web.get(f"{base_path}metrics", Metrics(hub, clock).scrape),
                 web.get(base_path, page.index),
                 web.get(f"{base_path}{{path:.+}}", page.asset),
             ]

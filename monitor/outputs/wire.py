@@ -26,13 +26,24 @@ def decode(text: str | bytes) -> Any:
 
 
 def fresh(document: Document, evidence: Mapping[str, str], at: float) -> dict[str, object]:
-    """Give the document with the age of its evidence as it is now, as a bookmark would tell it."""
-    checks = document["checks"]
-    assert isinstance(checks, Mapping)
-    renewed = {
-        name: {**entry, "observed_at": evidence[name]} if name in evidence else entry for name, entry in checks.items()
-    }
-    return {**document, "as_of": instant(at), "checks": renewed}
+    """Give the document with the age of its evidence as it is now, as a bookmark would tell it.
+
+    Evidence is named after what it belongs to: `db` for a check, `services/dify` for a service, `cron` or `monitor` for
+    a section that is one entry. Settings have no age of their own.
+    """
+    renewed = {**document, "as_of": instant(at)}
+    for section, prefix in (("checks", ""), ("services", "services/")):
+        entries = document.get(section)
+        if isinstance(entries, Mapping):
+            renewed[section] = {name: _aged(entry, evidence.get(prefix + name)) for name, entry in entries.items()}
+    for section in ("cron", "monitor"):
+        if section in document:
+            renewed[section] = _aged(document[section], evidence.get(section))
+    return renewed
+
+
+def _aged(entry: Any, observed_at: str | None) -> object:
+    return entry if observed_at is None else {**entry, "observed_at": observed_at}
 
 
 def hello(document: Document) -> bytes:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import websockets
 
-from monitor import app, config
+from monitor import config, plan
 from monitor.domain.board import Board
 from monitor.domain.change import Change
 from monitor.domain.checks.db import Answer, Pulse
@@ -21,16 +21,61 @@ from monitor.engine import Engine
 from monitor.outputs.hub import Hub
 from monitor.outputs.server import Server
 from tests.fakes import FakeClock, Recorder
+from tests.outputs import whole
 
 Json = dict[str, Any]
+EVERYTHING = {
+    "HUPH_MONITOR_DATABASE_DSN": "postgresql://u@127.0.0.1/huph",
+    "HUPH_MONITOR_BROKER_URL": "http://127.0.0.1:3001",
+    "HUPH_MONITOR_BROKER_SECRET": "shared",
+}
+"""A configuration with which everything of the HUPH profile is watched."""
 INDEX = '<!doctype html><title>x</title>\n<script type="application/json" id="document">{}</script>\n<p>{}</p>\n'
 
 
-class Stage:
+class Port:
+    """A server, and somebody who asks it."""
+
+    server: Server
+    http: aiohttp.ClientSession
+    url = ""
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Listen until the test is over."""
+        self.url = await self.server.start()
+        stack.push_async_callback(self.server.stop)
+        self.http = await stack.enter_async_context(aiohttp.ClientSession())
+
+    async def get(self, path: str, **options: Any) -> tuple[int, Any]:
+        """Ask for an address; give the status and the JSON of the answer."""
+        async with self.http.get(self.url + path, **options) as response:
+            assert response.content_type == "application/json"
+            return response.status, await response.json()
+
+
+class Window(Port):
+    """A server that shows one document, which nobody changes but the test; `series` are those that can be read."""
+
+    def __init__(self, web_folder: Path | None, base_path: str, document: Json) -> None:
+        self.clock = FakeClock()
+        self.series = dict(whole.SERIES)
+        self.hub = Hub(document, lambda: whole.EVIDENCE, self.clock)
+        self.server = Server(
+            hub=self.hub,
+            read_series=self.series.get,
+            clock=self.clock,
+            host="127.0.0.1",
+            port=0,
+            base_path=base_path,
+            web_folder=web_folder,
+        )
+
+
+class Stage(Port):
     """Everything but the sources."""
 
     def __init__(self, web_folder: Path, base_path: str) -> None:
-        told = config.load(None, {"HUPH_MONITOR_DATABASE_DSN": "postgresql://u@127.0.0.1/huph"}, {})
+        told = config.load(None, EVERYTHING, {})
         self.clock = FakeClock()
         profile = told.profile
         self.board = Board(
@@ -38,8 +83,9 @@ class Stage:
             zone=profile.zone.key,
             version="0",
             senders=profile.senders,
-            checks=app.checks(told),
+            checks=plan.checks(told),
             at=self.clock.now(),
+            explains=profile.explains,
         )
         self.hub = Hub(self.board.document, self.board.evidence, self.clock)
         self.changes = Recorder()
@@ -53,8 +99,13 @@ class Stage:
             base_path=base_path,
             web_folder=web_folder,
         )
-        self.url = ""
-        self.http: aiohttp.ClientSession
+
+    @property
+    def checks(self) -> list[str]:
+        """The names of the checks, in their order."""
+        checks = self.board.document["checks"]
+        assert isinstance(checks, dict)
+        return list(checks)
 
     def tell(self, *signals: Signal) -> None:
         """Let the engine apply these."""
@@ -86,12 +137,6 @@ class Stage:
         settings = {"subprotocols": ["health.v1.json"], "proxy": None, "ping_interval": None, "compression": None}
         return websockets.connect(address, **{**settings, **options})
 
-    async def get(self, path: str, **options: Any) -> tuple[int, Any]:
-        """Ask for an address; give the status and the JSON of the answer."""
-        async with self.http.get(self.url + path, **options) as response:
-            assert response.content_type == "application/json"
-            return response.status, await response.json()
-
 
 async def heard(socket: websockets.ClientConnection) -> Json:
     """Give the next message but bookmarks, which come when they come."""
@@ -122,10 +167,22 @@ async def raise_stage(web_folder: Path) -> AsyncIterator[Callable[..., Awaitable
 
         async def start(base_path: str = "/") -> Stage:
             stage = Stage(web_folder, base_path)
-            stage.url = await stage.server.start()
-            stack.push_async_callback(stage.server.stop)
-            stage.http = await stack.enter_async_context(aiohttp.ClientSession())
+            await stage.open(stack)
             return stage
+
+        yield start
+
+
+@pytest.fixture
+async def show(web_folder: Path) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
+    """Shows documents, each behind a port of its own: the whole one, but for what the test wants otherwise."""
+    async with AsyncExitStack() as stack:
+
+        async def start(base_path: str = "/", **otherwise: Any) -> Window:
+            document = {key: value for key, value in {**whole.DOCUMENT, **otherwise}.items() if value is not None}
+            window = Window(web_folder, base_path, document)
+            await window.open(stack)
+            return window
 
         yield start
 

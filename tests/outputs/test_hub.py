@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from monitor.domain.change import Change
+from monitor.domain.transitions import Transition
+from monitor.domain.verdict import Verdict
 from monitor.outputs import hub as module
 from monitor.outputs import wire
 from monitor.outputs.hub import Hub, Subscriber
@@ -218,3 +220,24 @@ def test_document():
         "as_of": "2026-05-28T20:26:40.000Z",
         "checks": {"db": {"n": 0, "observed_at": "now"}},
     }
+    assert hub.evidence() == {"db": "now"}
+
+
+def test_refused():
+    """Whoever was turned away is told for five minutes, by why."""
+    clock = FakeClock()
+    hub = Hub(document(0), dict, clock)
+    assert hub.refused() == {}
+    hub.counts.turn_away("limit")
+    assert hub.refused() == {"limit": 1}
+    clock.advance(301)
+    assert hub.refused() == {}
+
+
+def test_transitions():
+    """Each transition is counted, whether anybody follows or not."""
+    hub = new_hub()
+    turned = Transition(0.0, "db", Verdict.OK, Verdict.FAIL, None)
+    hub.publish(Change(1, 1, 0.0, {"checks": {}}, document(1), (turned,)))
+    hub.publish(change(2))
+    assert hub.counts.transitions == {("db", "fail"): 1}

@@ -8,15 +8,16 @@ import pytest
 from structlog.testing import capture_logs
 from yarl import URL
 
+from monitor.domain.catalogue import Catalogue
 from monitor.domain.checks.db import Opening, Pulse
 from monitor.domain.checks.message_throughput import Recount
+from monitor.domain.document import ORDER
 from monitor.domain.signal import Sample
 from monitor.errors import MonitorError
 from monitor.outputs.hub import Hub
 from monitor.outputs.server import Server
 from tests.fakes import FakeClock
-
-CHECKS = ["db", "realtime", "triggers", "recent_activity", "message_throughput"]
+from tests.outputs import whole
 
 
 def fall(stage):
@@ -41,7 +42,7 @@ async def test_short(stage):
     assert status == 200
     assert list(said) == ["platform", "status", "since", "counts", "as_of"]
     assert (said["platform"], said["status"]) == ("huph", "unknown")
-    assert said["counts"] == {"ok": 1, "warn": 0, "fail": 0, "unknown": 4}
+    assert said["counts"] == {"ok": 1, "warn": 0, "fail": 0, "unknown": len(stage.checks) - 1}
 
 
 async def test_down(stage):
@@ -66,12 +67,7 @@ async def test_fail_on(stage):
     stage.observe()
     answers = {name: (await stage.get(f"api/v1/health?fail_on={name}"))[0] for name in ("degraded", "unknown")}
     assert answers == {"degraded": 200, "unknown": 503}
-    stage.tell(
-        Sample(
-            stage.clock.now(),
-            Recount("1:1:", stage.clock.wall, [int(stage.clock.wall) - 9], ["user"], [999], 999, None),
-        )
-    )
+    stage.tell(Sample(stage.clock.now(), Catalogue([], [], [], [])))
     assert (await stage.get("api/v1/health"))[1]["status"] == "degraded"
     answers = {
         name: (await stage.get(f"api/v1/health{name}"))[0] for name in ("", "?fail_on=degraded", "?fail_on=unknown")
@@ -88,6 +84,16 @@ async def test_bad_fail_on(stage, word):
         assert "give degraded or unknown" in said["message"]
 
 
+@pytest.mark.parametrize(
+    "query", ["fail_on=unknown&fail_on=degraded", "fail_on=unknown&fail_on=unknown", "fail_on=&fail_on"]
+)
+async def test_two_fail_on(stage, query):
+    """Two words are one too many, even if each is known."""
+    stage.observe()
+    status, said = await stage.get(f"api/v1/health?{query}")
+    assert (status, said["error"]["code"]) == (400, "bad_fail_on")
+
+
 # The document and its parts.
 
 
@@ -98,14 +104,14 @@ async def test_full(stage):
     async with stage.http.get(stage.url + "api/v1/health/full") as response:
         assert response.headers["Cache-Control"] == "no-store"
         document = await response.json()
-    assert list(document["checks"]) == CHECKS
+    assert list(document["checks"]) == [name for name in ORDER if name in document["checks"]]
     assert document["position"] == {"epoch": stage.board.epoch, "seq": 2}
 
 
 async def test_check(stage):
     """Each check has its own address, with the age of its evidence."""
     stage.observe()
-    for name in CHECKS:
+    for name in stage.checks:
         status, said = await stage.get(f"api/v1/checks/{name}")
         assert status == 200
         assert said == (await stage.get("api/v1/health/full"))[1]["checks"][name]
@@ -117,7 +123,7 @@ async def test_no_such_check(stage, name):
     async with stage.http.get(URL(f"{stage.url}api/v1/checks/{name}", encoded=True)) as response:
         said = (await response.json())["error"]
         assert (response.status, said["code"]) == (404, "no_such_check")
-        assert said["message"].endswith(f"there are {', '.join(CHECKS)}.")
+        assert said["message"].endswith(f"there are {', '.join(stage.checks)}.")
 
 
 async def test_series(stage):
@@ -140,6 +146,63 @@ async def test_series(stage):
     assert "messages, message_rates, db_latency" in said["error"]["message"]
 
 
+# The sections below the checks.
+
+
+async def test_sections(show):
+    """Each section has its own address, and says what stands in the document, with the age of its evidence."""
+    window = await show()
+    _, document = await window.get("api/v1/health/full")
+    for section in ("cron", "services", "settings"):
+        async with window.http.get(f"{window.url}api/v1/{section}") as response:
+            assert response.status == 200
+            assert response.headers["Cache-Control"] == "no-store"
+            assert await response.json() == document[section]
+    assert document["cron"]["observed_at"] == document["services"]["dify"]["observed_at"] == whole.LATE
+    assert list(document["settings"]) == list(whole.SETTINGS)
+
+
+async def test_without_sections(show):
+    """A platform without jobs has no such address, in a sentence; without services or settings, there are none."""
+    window = await show(cron=None, services=None, settings=None)
+    for path in ("cron", "cron/follow_up/runs"):
+        status, said = await window.get(f"api/v1/{path}")
+        assert (status, said["error"]["code"]) == (404, "no_cron")
+        assert "[jobs.NAME]" in said["error"]["message"]
+    assert await window.get("api/v1/services") == (200, {})
+    assert await window.get("api/v1/settings") == (200, {})
+
+
+async def test_runs(show):
+    """The runs of a job are those of the series of its name."""
+    window = await show()
+    for job in whole.JOBS:
+        assert await window.get(f"api/v1/cron/{job}/runs") == (200, whole.SERIES[f"cron_runs:{job}"])
+    del window.series["cron_runs:follow_up"]
+    status, said = await window.get("api/v1/cron/follow_up/runs")
+    assert (status, said["error"]["code"]) == (503, "not_counted_yet")
+
+
+@pytest.mark.parametrize("name", ["none", "Follow_up", "follow_up%2F", "%ff", "messages", "<b>"])
+async def test_no_such_job(show, name):
+    """A job that is not there is a 404 that names those that are; other series are no jobs."""
+    window = await show()
+    window.series[f"cron_runs:{name}"] = {"job": name}
+    async with window.http.get(URL(f"{window.url}api/v1/cron/{name}/runs", encoded=True)) as response:
+        said = (await response.json())["error"]
+        assert (response.status, said["code"]) == (404, "no_such_job")
+        assert said["message"].endswith("there are follow_up, nightly_sync.")
+    async with window.http.get(f"{window.url}api/v1/series/cron_runs:follow_up") as response:
+        assert response.status == 404
+
+
+async def test_runs_before_the_first_look(show):
+    """As long as the jobs themselves are not known, neither are their runs."""
+    cron = {key: value for key, value in whole.DOCUMENT["cron"].items() if key != "jobs"}
+    status, said = await (await show(cron=cron)).get("api/v1/cron/follow_up/runs")
+    assert (status, said["error"]["code"]) == (503, "not_counted_yet")
+
+
 # The base path, methods, mistakes.
 
 
@@ -154,11 +217,14 @@ async def test_base_path(raise_stage, base):
         "api/v1/health/full",
         "api/v1/checks/db",
         "api/v1/series/db_latency",
+        "api/v1/services",
+        "api/v1/settings",
+        "api/v1/openapi.json",
         "livez",
         "readyz",
     ):
         assert (await stage.get(path))[0] == 200
-    for path in ("", "assets/app-1.js"):
+    for path in ("", "assets/app-1.js", "metrics"):
         async with stage.http.get(stage.url + path) as response:
             assert response.status == 200
     async with stage.connect():
@@ -168,14 +234,15 @@ async def test_base_path(raise_stage, base):
     root = stage.url.removesuffix(base)
     async with stage.http.get(root + base.rstrip("/"), allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (308, base)
-    for path in ("/", "/api/v1/health", "/livez", f"{base[:-1]}x/livez"):
+    for path in ("/", "/api/v1/health", "/livez", "/metrics", f"{base[:-1]}x/livez"):
         async with stage.http.get(root + path) as response:
             assert response.status == 404
             assert (await response.json())["error"]["code"] == "not_found"
 
 
 @pytest.mark.parametrize(
-    "path", ["", "api/v1/health", "api/v1/health/full", "api/v1/checks/db", "livez", "assets/app-1.js"]
+    "path",
+    ["", "api/v1/health", "api/v1/health/full", "api/v1/checks/db", "livez", "assets/app-1.js", "api/v1/openapi.json"],
 )
 async def test_head(stage, path):
     """HEAD says what GET would, without the body."""
@@ -194,7 +261,7 @@ async def test_head(stage, path):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
-@pytest.mark.parametrize("path", ["", "api/v1/health", "api/v1/stream", "livez"])
+@pytest.mark.parametrize("path", ["", "api/v1/health", "api/v1/stream", "livez", "metrics", "api/v1/cron/x/runs"])
 async def test_method(stage, method, path):
     """Nothing can be changed here: other methods are refused, with those that are allowed."""
     async with stage.http.request(method, stage.url + path) as response:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -15,15 +17,10 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from monitor.domain import patch
-from monitor.domain.catalogue import Catalogue
-from monitor.domain.checks.db import Answer, Connections, Opening, Pulse
-from monitor.domain.checks.message_throughput import Rates, Recount
-from monitor.domain.checks.recent_activity import Activity
-from monitor.domain.listening import Listening
-from monitor.domain.signal import Event, Gap, Sample, Signal, Tick, Trouble
 from monitor.outputs.hub import OUTBOX_FRAMES
 from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, MOST_SUBSCRIBERS, Stream
 from tests.outputs.conftest import Stage, heard
+from tests.outputs.weather import weather
 
 UPGRADE = {
     "Connection": "Upgrade",
@@ -46,6 +43,21 @@ async def until(promise: Any) -> None:
     async with asyncio.timeout(5):
         while not promise():
             await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def serving(stage: Stage, *, lag_s: float = 30, ping_s: float = 20, prepared: Any = None) -> AsyncIterator[str]:
+    """Serve the stream alone, past the server; `prepared` is called before an answer's head is sent."""
+    application = web.Application()
+    application.router.add_get("/", Stream(stage.hub, stage.clock, lag_s, ping_s).open)
+    if prepared is not None:
+        application.on_response_prepare.append(prepared)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/"
+    await runner.cleanup()
 
 
 # The document and its changes.
@@ -90,35 +102,6 @@ async def test_join_in_a_storm(stage):
     await pouring
 
 
-def weather(stage: Stage, chance: random.Random) -> Signal:
-    """Make up one thing that can happen."""
-    at = stage.clock.now()
-    answer = Answer(chance.choice([1.0, 80.0, 900.0]), 0.5, 1e9)
-    opening = Opening(chance.choice(["refused", "starting", "too_many", "silent", "reset"]))
-    channels = frozenset({"messages", "conversations", "notifications"})
-    senders = ["user", "bot"]
-    window = int(at.wall // 300 * 300)
-    rows = [
-        Event(at, chance.choice(sorted(channels)), {"table": chance.choice(["conversations", "cluster_assignments"])}),
-        Event(at, "messages", {}, readable=False),
-        Gap(at, "reset", 1),
-        Tick(at),
-        Sample(at, Pulse("t", "u", answer)),
-        Sample(at, Pulse("t", "u", None, opening)),
-        Sample(at, Pulse("t", "u", answer, opening, lost=True)),
-        Sample(at, Connections(1, 2, 0, 3, 100, 2, "a", 0, 0.5, 1, [7], [8], [1.5], ["messages"], None, 0.1, 9, "18")),
-        Sample(at, Connections(1, 2, 0, 95, 100, 2, "a", 0, 0.5, 0, [], [], [], [], 0.5, 0.1, 9, "18")),
-        Sample(at, Listening(channels, 3.0)),
-        Sample(at, Listening(frozenset({"messages"}), 4.0)),
-        Sample(at, Catalogue(["trg_messages_notify"], ["messages"], ["f"], [chance.choice("ODR")])),
-        Sample(at, Recount("1:1:", at.wall, [int(at.wall) - 5], ["user"], [chance.randrange(400)], 400, at.wall)),
-        Sample(at, Rates(at.wall, at.wall - 9000, [window], ["user"], [4], chance.choice([0, 4]))),
-        Sample(at, Activity(at.wall, senders, [at.wall - chance.choice([9, 9000]), at.wall], [3, 4], 9, 0)),
-        Sample(at, Trouble("triggers", "Catalogue", "permission", {"object": "messages", "right": "SELECT"})),
-    ]
-    return chance.choice(rows)
-
-
 @pytest.mark.parametrize("seed", range(3))
 async def test_follower(stage, seed):
     """Who applies every change has at each moment the document that the daemon serves, but for its ages."""
@@ -129,7 +112,7 @@ async def test_follower(stage, seed):
         for _ in range(20):
             for _ in range(20):
                 stage.clock.advance(chance.choice([0, 0.2, 5, 40]))
-                stage.tell(weather(stage, chance))
+                stage.tell(weather(stage.clock.now(), chance))
             while seq < stage.board.seq:
                 diff = await heard(socket)
                 assert diff["seq"] == seq + 1
@@ -145,15 +128,19 @@ async def test_follower(stage, seed):
 
 
 def ageless(document: dict[str, Any]) -> dict[str, Any]:
-    volatile = {"observed_at", "source"}
-    checks = {
-        name: {
-            **{key: value for key, value in entry.items() if key not in volatile},
-            "detail": {key: value for key, value in entry["detail"].items() if key != "as_of"},
-        }
-        for name, entry in document["checks"].items()
+    """Leave out what bookmarks tell, and what alone makes no patch."""
+
+    def entry(value: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: one for key, one in value.items() if key not in {"observed_at", "source"}}
+        if "detail" in kept:
+            kept["detail"] = {key: one for key, one in kept["detail"].items() if key != "as_of"}
+        return kept
+
+    named = {
+        name: {k: entry(v) for k, v in document[name].items()} for name in ("checks", "services") if name in document
     }
-    return {**document, "as_of": "", "checks": checks}
+    whole = {name: entry(document[name]) for name in ("cron", "monitor") if name in document}
+    return {**document, "as_of": "", **named, **whole}
 
 
 # What a subscriber may say.
@@ -217,6 +204,7 @@ async def test_unknown_message(stage, message):
         await socket.wait_closed()
         assert socket.close_code == 4400
     await until(lambda: not stage.hub.subscribers)
+    assert stage.hub.refused() == {"protocol": 1}
 
 
 async def test_too_many(stage):
@@ -233,6 +221,19 @@ async def test_too_many(stage):
         await socket.send('{"type": "ping"}')
         await socket.wait_closed()
         assert socket.close_code == 4429
+    assert stage.hub.refused() == {"protocol": 1}
+
+
+async def test_counted_once(stage):
+    """However much a subscriber says after it was told to go, it is one that was dropped."""
+    async with stage.connect() as socket:
+        await joined(stage, socket)
+        await asyncio.gather(*(socket.send("nonsense") for _ in range(2 * INBOUND_MESSAGES)))
+        error = await heard(socket)
+        assert error["code"] == "bad_message"
+        await socket.wait_closed()
+    await until(lambda: not stage.hub.subscribers)
+    assert stage.hub.refused() == {"protocol": 1}
 
 
 async def test_too_long(stage):
@@ -244,6 +245,8 @@ async def test_too_long(stage):
         await socket.send('{"type": "ping"}'.ljust(INBOUND_BYTES + 1))
         await socket.wait_closed()
         assert socket.close_code == 1009
+    await until(lambda: not stage.hub.subscribers)
+    assert stage.hub.refused() == {"protocol": 1}
 
 
 # Who may join.
@@ -257,6 +260,7 @@ async def test_subprotocol(stage, offered):
     response = caught.value.response
     assert response.status_code == 400
     assert "health.v1.json" in json.loads(response.body)["error"]["message"]
+    assert stage.hub.refused() == {"protocol": 1}
 
 
 @pytest.mark.parametrize(("offered", "spoken"), [(None, None), (["x", "health.v1.json"], "health.v1.json")])
@@ -278,6 +282,7 @@ async def test_foreign_origin(stage, origin):
         await stage.connect(origin=origin.format(port=port))
     assert caught.value.response.status_code == 403
     assert not stage.hub.subscribers
+    assert stage.hub.refused() == {}, "a stranger's page is no subscriber"
 
 
 async def test_own_origin(stage):
@@ -294,12 +299,38 @@ async def test_full_house(stage):
         assert response.status == 503
         assert response.headers["Retry-After"] == "10"
         assert (await response.json())["error"]["code"] == "service_unavailable"
+    assert stage.hub.refused() == {"limit": 1}
+    assert len(stage.hub.subscribers) == MOST_SUBSCRIBERS
+
+
+async def test_last_place(stage):
+    """The last place is given once, though two ask for it before either has been answered."""
+    for _ in range(MOST_SUBSCRIBERS - 1):
+        stage.hub.join()
+    waiting = asyncio.Event()
+
+    async def slow(_: web.Request, response: web.StreamResponse) -> None:
+        if isinstance(response, web.WebSocketResponse):
+            await waiting.wait()
+
+    async with serving(stage, prepared=slow) as address:
+        asked = [asyncio.create_task(stage.http.get(address, headers=UPGRADE)) for _ in range(3)]
+        await until(lambda: sum(one.done() for one in asked) == 2)
+        waiting.set()
+        answers = [await one for one in asked]
+        assert sorted(answer.status for answer in answers) == [101, 503, 503]
+        assert stage.hub.refused() == {"limit": 2}
+        for answer in answers:
+            answer.close()
+        await until(lambda: len(stage.hub.subscribers) == MOST_SUBSCRIBERS - 1)
 
 
 async def test_no_upgrade(stage):
     """Who asks for the stream by plain HTTP is told what is missing, in JSON."""
     status, said = await stage.get("api/v1/stream")
     assert (status, said["error"]["code"]) == (400, "bad_request")
+    assert stage.hub.refused() == {"protocol": 1}
+    assert not stage.hub.subscribers, "its place is free again"
 
 
 # Leaving, lagging, stopping.
@@ -315,6 +346,19 @@ async def test_leave(stage):
     await joined(stage, socket)
     socket.transport.abort()
     await until(lambda: not stage.hub.subscribers)
+    assert stage.hub.refused() == {}, "who goes was not turned away"
+
+
+async def test_vanished(stage):
+    """One who answers no ping any more is forgotten: it was not turned away, it is gone."""
+    async with (
+        serving(stage, ping_s=0.1) as address,
+        stage.http.ws_connect(address, autoping=False, autoclose=False) as socket,
+    ):
+        await until(lambda: stage.hub.subscribers)
+        await until(lambda: not stage.hub.subscribers)
+        assert socket.close_code is None, "nobody could be told"
+    assert stage.hub.refused() == {}
 
 
 async def test_not_reading(stage):
@@ -351,24 +395,17 @@ async def test_not_reading(stage):
 
 async def test_lagging(stage):
     """One who takes nothing at all for too long is dropped, and the log says so."""
-    stream = Stream(stage.hub, stage.clock, lag_s=0.2)
-    application = web.Application()
-    application.router.add_get("/", stream.open)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = site._server.sockets[0].getsockname()[1]
-    with capture_logs() as said:
-        socket = await websockets.connect(
-            f"ws://127.0.0.1:{port}/", proxy=None, ping_interval=None, compression=None, max_queue=1
-        )
-        await until(lambda: stage.hub.subscribers)
-        while stage.hub.subscribers:
-            stage.stuff(200_000)
-            await asyncio.sleep(0.01)
-    await runner.cleanup()
+    async with serving(stage, lag_s=0.2) as address:
+        with capture_logs() as said:
+            socket = await websockets.connect(
+                address.replace("http:", "ws:"), proxy=None, ping_interval=None, compression=None, max_queue=1
+            )
+            await until(lambda: stage.hub.subscribers)
+            while stage.hub.subscribers:
+                stage.stuff(200_000)
+                await asyncio.sleep(0.01)
     socket.transport.abort()
+    assert stage.hub.refused() == {"slow_reader": 1}
     assert {"event": "subscriber.dropped", "why": "slow", "lag_s": 0.2, "log_level": "warning"} in said
     assert said[-1]["event"] == "subscriber.left"
 

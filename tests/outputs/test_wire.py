@@ -44,8 +44,14 @@ TIME = "2026-05-28T20:26:40.123Z"
             {"type": "diff", "seq": 4, "ts": TIME, "patch": {"status": "healthy", "gone": None}},
         ),
         (
-            wire.bookmark(4, {"db": "then"}, WALL),
-            {"type": "bookmark", "seq": 4, "ts": TIME, "as_of": TIME, "evidence": {"db": "then"}},
+            wire.bookmark(4, {"db": "then", "services/dify": "now"}, WALL),
+            {
+                "type": "bookmark",
+                "seq": 4,
+                "ts": TIME,
+                "as_of": TIME,
+                "evidence": {"db": "then", "services/dify": "now"},
+            },
         ),
         (
             wire.error("bad_message", "No.", fatal=True),
@@ -83,3 +89,35 @@ def test_fresh():
         },
     }
     assert json.dumps(DOCUMENT) == before
+
+
+def test_fresh_sections():
+    """Evidence finds its place in every section that has one: services by name, cron and the monitor as a whole."""
+    document = {
+        "position": {"epoch": 7, "seq": 3},
+        "as_of": "old",
+        "checks": {"db": {"verdict": "ok"}},
+        "cron": {"verdict": "ok", "observed_at": "old", "jobs": {"db": {"verdict": "ok"}}},
+        "services": {"dify": {"verdict": "ok", "observed_at": "old"}, "db": {"verdict": "fail"}},
+        "settings": {"a.b": {"verdict": "ok"}, "db": {"verdict": "ok"}},
+        "monitor": {"verdict": "ok", "version": "1"},
+        "transitions": {},
+    }
+    before = json.dumps(document)
+    evidence = {"services/dify": "new", "cron": "newer", "settings": "newest", "monitor": "now", "services/gone": "x"}
+    fresh = wire.fresh(document, evidence, WALL)
+    assert fresh == {
+        **document,
+        "as_of": TIME,
+        "cron": {**document["cron"], "observed_at": "newer"},
+        "services": {"dify": {"verdict": "ok", "observed_at": "new"}, "db": {"verdict": "fail"}},
+        "monitor": {"verdict": "ok", "version": "1", "observed_at": "now"},
+    }
+    assert json.dumps(document) == before
+    assert list(fresh) == list(document)
+
+
+def test_fresh_without_sections():
+    """What a platform does not have does not appear because evidence names it."""
+    evidence = {"cron": "new", "services/dify": "new", "monitor": "new", "settings": "new", "gone": "new"}
+    assert wire.fresh(DOCUMENT, evidence, WALL) == {**DOCUMENT, "as_of": TIME}

@@ -43,9 +43,11 @@ class Health:
 
     async def short(self, request: web.Request) -> web.Response:
         """Answer 503 only when the database fails or nothing is known yet; `fail_on` widens that."""
-        fail_on = request.query.get("fail_on")
-        if fail_on is not None and fail_on not in FAIL_ON:
-            return refusal(400, "bad_fail_on", f"fail_on is {fail_on!r}; give degraded or unknown.")
+        given = request.query.getall("fail_on", [])
+        fail_on = given[0] if given else None
+        if len(given) > 1 or (fail_on is not None and fail_on not in FAIL_ON):
+            words = ", ".join(repr(one) for one in given)
+            return refusal(400, "bad_fail_on", f"fail_on is {words}; give degraded or unknown.")
         document = self._hub.document
         failing = (
             not self._ready
