@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from monitor import logs
-from monitor.demo import platform, state
+from monitor.demo import state
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def _speed(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from monitor.demo import platform  # noqa: PLC0415  what only the demo itself needs, no other command waits for
+
     names = [option.name for option in dataclasses.fields(platform.Options)]
     chosen = {name: value for name, value in vars(arguments).items() if name in names}
     if not structlog.is_configured():
@@ -76,7 +78,15 @@ def info(arguments: argparse.Namespace) -> int:
             sys.stdout.write(json.dumps(facts, indent=2) + "\n")
             return
         broken = ", ".join(facts["broken"]) or "nothing"
-        rows = {"buttons": facts["control"], "config": facts["config"], "dsn": facts["monitor_dsn"], "broken": broken}
+        rows = {
+            "buttons": facts["control"],
+            "config": facts["config"],
+            "dsn": facts["monitor_dsn"],
+            "broker": facts["broker"],
+            "flags": facts["flag_file"],
+            **facts["services"],
+            "broken": broken,
+        }
         sys.stdout.writelines(f"{name:8} {value}\n" for name, value in rows.items())
 
     return _saying_errors(answer)
@@ -86,7 +96,7 @@ def list_kinds(arguments: argparse.Namespace) -> int:
     def answer() -> None:
         kinds = _ask(state.running(vars(arguments).get("state")), "GET", "kinds")
         for name, kind in kinds.items():
-            sys.stdout.write(f"{'broken' if kind['broken'] else '':7} {name:16} {kind['about']}\n")
+            sys.stdout.write(f"{'broken' if kind['broken'] else '':7} {name:20} {kind['about']}\n")
 
     return _saying_errors(answer)
 

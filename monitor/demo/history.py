@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from monitor.demo import jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import asyncpg
 
@@ -20,7 +20,15 @@ SPAN = timedelta(weeks=8)
 _APPLICANTS = range(1001, 3001)
 _COUNSELORS = range(11, 21)
 _CLUSTERS = range(1, 6)
+_BODIES: Mapping[Sender, Sequence[str]] = {
+    "user": [f"Pertanyaan contoh {number}" for number in range(1, 500)],
+    "bot": [f"Jawaban contoh {number} dari bot" for number in range(1, 500)],
+    "counselor": [f"Jawaban contoh {number} dari konselor" for number in range(1, 500)],
+}
 _COPY_TIMEOUT = 60.0
+_MANY = 50_000
+_LAW = "drawn by law 2"  # another number for every change of how people write: what was drawn before is drawn anew
+_INDEXES = "select indexname, indexdef from pg_indexes where tablename = 'messages' and indexname <> 'messages_pkey'"
 
 Row = tuple[Any, ...]
 
@@ -44,18 +52,15 @@ class History:
 
 def pick_people(chance: Random) -> tuple[int, int, int]:
     """Draw who writes, to which cluster, and which counselor of that cluster would take over."""
-    cluster = chance.choice(_CLUSTERS)
-    return chance.choice(_APPLICANTS), cluster, _COUNSELORS[2 * (cluster - 1) + chance.randrange(2)]
+    cluster = _CLUSTERS[int(chance.random() * len(_CLUSTERS))]
+    applicant = _APPLICANTS[int(chance.random() * len(_APPLICANTS))]
+    return applicant, cluster, _COUNSELORS[2 * (cluster - 1) + int(chance.random() * 2)]
 
 
 def body(sender: Sender, chance: Random) -> str:
     """Write a message that nobody can take for a person's words."""
-    number = chance.randrange(1, 500)
-    return {
-        "user": f"Pertanyaan contoh {number}",
-        "bot": f"Jawaban contoh {number} dari bot",
-        "counselor": f"Jawaban contoh {number} dari konselor",
-    }[sender]
+    found = _BODIES[sender]
+    return found[int(chance.random() * len(found))]
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def whole(end: datetime) -> Gap:
 def draw(rhythm: Rhythm, gap: Gap) -> History:
     """Draw the rows of a gap. What a conversation would say after its end is left to the time that comes."""
     drawn = History()
-    end, number = gap.end, gap.next_conversation
+    end, number, limit = gap.end, gap.next_conversation, gap.end.timestamp()
     chance = Random(f"{rhythm.seed}:history:{end.timestamp():.0f}")  # noqa: S311  a simulation
     for at, said in rhythm.starts(gap.begin, end):
         user, cluster, counselor = pick_people(chance)
@@ -87,10 +92,11 @@ def draw(rhythm: Rhythm, gap: Gap) -> History:
         drawn.notifications.append((counselor, "assigned", at))
         if taken:
             drawn.notifications.append((counselor, "takeover", taken_at))
-        for line in said.lines:
-            moment = at + timedelta(seconds=line.after)
-            if moment < end:
-                drawn.messages.append((number, line.sender, body(line.sender, chance), moment))
+        start = at.timestamp()
+        for after, sender in said.lines:
+            if start + after < limit:
+                moment = datetime.fromtimestamp(start + after, UTC)
+                drawn.messages.append((number, sender, body(sender, chance), moment))
         number += 1
     # The numbers of messages are given by the table, in the order of time as on a real platform.
     drawn.messages.sort(key=lambda row: row[3])
@@ -106,6 +112,10 @@ async def find_gap(superuser: asyncpg.Connection, end: datetime) -> Gap:
     everything = whole(end)
     last = await superuser.fetchval("select max(created_at) from messages")
     if last is None:
+        return everything
+    if await superuser.fetchval("select obj_description('messages'::regclass, 'pg_class')") != _LAW:
+        # Half a past of an older law would make the other half look odd.
+        await superuser.execute("truncate messages, notifications, conversations, cron_runs")
         return everything
     # Runs that were under way when the demo was stopped: nobody would ever finish them, so they are drawn anew.
     await superuser.execute("delete from cron_runs where finished_at is null")
@@ -124,9 +134,17 @@ async def write(superuser: asyncpg.Connection, history: History) -> None:
     async with superuser.transaction():
         # Skips the checks of foreign keys as well, which would take as long as all the rest.
         await superuser.execute("set local session_replication_role = replica")
+        # Weeks of messages go in faster when their indexes are made afterwards.
+        many = len(history.messages) > _MANY
+        indexes = await superuser.fetch(_INDEXES) if many else []
+        for index in indexes:
+            await superuser.execute(f"drop index {index['indexname']}")
         for table, columns in History.COLUMNS.items():
             rows = getattr(history, table)
             await superuser.copy_records_to_table(table, records=rows, columns=columns, timeout=_COPY_TIMEOUT)
+        for index in indexes:
+            await superuser.execute(index["indexdef"], timeout=_COPY_TIMEOUT)
+        await superuser.execute(f"comment on table messages is '{_LAW}'")
         await superuser.execute(
             "select setval(pg_get_serial_sequence('conversations', 'id'), coalesce(max(id), 0) + 1, false)"
             " from conversations"

@@ -43,6 +43,8 @@ JOBS = (
     Job("embedding_refresh", 30, 0.006, "vector database answered 503 (example)", every=timedelta(hours=1)),
     Job("daily_report", 20, 0.01, "template 'daily' has no field 'faculty' (example)", at_hour=7),
 )
+BROKEN_TEMPLATE = "template 'follow_up' has no field 'program' (example)"
+"""What every run of follow_up says as long as it is made to fail; none says so by chance: they can be found again."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The demo put together: PostgreSQL, its history, its traffic, its buttons; started in order, stopped in reverse."""
+"""The demo put together: PostgreSQL, its past, its traffic, what stands beside it, and its buttons.
+
+Started in order, stopped in reverse.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from monitor.clock import SystemClock
-from monitor.demo import history, schema, state
+from monitor.demo import configuration, history, kinds, schema, state
 from monitor.demo.control import Control
 from monitor.demo.mischief import Mischief
+from monitor.demo.port import free_ports
 from monitor.demo.postgres import EmbeddedPostgres
 from monitor.demo.rhythm import PLACE, Rhythm
+from monitor.demo.state import BROKER_SECRET, PASSWORD
+from monitor.demo.surroundings import PORTS, Surroundings
 from monitor.demo.traffic import Traffic
 from monitor.errors import MonitorError
 
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.clock import Clock
+    from monitor.demo.broker import DemoBroker
 
 _STOP_TIMEOUT = 3.0  # seconds for PostgreSQL; the whole has five
 _WATCH_EVERY = 0.5  # seconds
@@ -65,27 +72,42 @@ async def _live(options: Options, clock: Clock) -> None:
     async with AsyncExitStack() as stack:
         held = state.hold(options.state, ephemeral=options.ephemeral)
         stack.callback(held.close)
+        before = held.ports()
+        ports = free_ports({name: before.get(name) for name in ("postgres", "broker", *PORTS)})
         postgres = EmbeddedPostgres(
             held.directory / "postgres",
             durable=not options.ephemeral,
-            port=held.port(),
-            password=held.password(),
+            port=ports["postgres"],
+            password=held.secret(PASSWORD),
             # The monitor's role may read little, and its configuration names no secret; everyone else has to know it.
             guests=[(schema.DATABASE, schema.MONITOR)],
         )
-        held.keep_port(postgres.port)
+        held.keep_ports({**ports, "postgres": postgres.port})
         rhythm = Rhythm(options.seed, _wall(clock).astimezone(PLACE).date(), options.speed)
-        # To draw eight weeks and to run initdb takes half a second each: side by side at a first start.
+
+        # To draw eight weeks and to run initdb takes half a second each: side by side at a first start, and beside
+        # them whatever needs no database.
         everything = history.whole(_wall(clock))
         early = None if postgres.exists else loop.run_in_executor(None, history.draw, rhythm, everything)
+        made = loop.run_in_executor(None, postgres.init)
+        stack.push_async_callback(asyncio.wait, [made])  # it must not write into a directory that is being removed
+        beside = Surroundings(held, ports, clock)
+        await beside.start(stack)
+
         # PostgreSQL itself is started on this thread, with which it ends.
         stack.callback(postgres.stop, "fast", _STOP_TIMEOUT)
-        postgres.init()
-        postgres.start()
+        await asyncio.shield(made)
+        await postgres.start_beside()
         _log.info("postgres.started", port=postgres.port, version=postgres.programs.version, pid=postgres.pid)
-        await _furnish(postgres, held.password(), rhythm, clock, early)
-        traffic = Traffic(postgres.dsn(schema.DATABASE, schema.OWNER), rhythm, clock) if options.traffic else None
-        mischief = Mischief(postgres, traffic)
+        broker_class = loop.run_in_executor(None, _load_broker)
+        since = await _furnish(postgres, held.secret(PASSWORD), rhythm, clock, (everything, early) if early else None)
+        await beside.valkey.answers()
+        dsn = postgres.dsn(schema.DATABASE, schema.OWNER)
+        broker = (await broker_class)(dsn, held.secret(BROKER_SECRET), ports["broker"])
+        stack.push_async_callback(broker.stop)
+        await broker.start()
+        traffic = Traffic(dsn, rhythm, clock, since=since) if options.traffic else None
+        mischief = Mischief(kinds.every(postgres, traffic, broker, beside.services, beside.flags))
 
         def facts() -> dict[str, Any]:
             return {
@@ -93,7 +115,10 @@ async def _live(options: Options, clock: Clock) -> None:
                 "config": str(held.config),
                 "control": control.url,
                 "state_dir": str(held.directory),
-                "pids": {"demo": os.getpid(), "postgres": postgres.pid},
+                "flag_file": str(beside.flags.path),
+                "broker": broker.url,
+                "services": {name: where for name, place in beside.places.items() for where in place.values()},
+                "pids": {"demo": os.getpid(), "postgres": postgres.pid, "valkey": beside.valkey.pid},
                 "broken": mischief.broken(),
                 "postgres": {"version": postgres.programs.version, "port": postgres.port},
             }
@@ -101,7 +126,15 @@ async def _live(options: Options, clock: Clock) -> None:
         control = Control(mischief, facts)
         stack.push_async_callback(control.stop)
         await control.start()
-        held.write_config(postgres.dsn(schema.DATABASE, schema.MONITOR))
+        held.write_config(
+            configuration.text(
+                dsn=postgres.dsn(schema.DATABASE, schema.MONITOR),
+                broker=broker.url,
+                broker_secret=held.secret_file(BROKER_SECRET),
+                flags=beside.flags.path,
+                services=beside.places,
+            )
+        )
         held.announce(
             {
                 "control": control.url,
@@ -119,25 +152,40 @@ async def _live(options: Options, clock: Clock) -> None:
             sys.stdout.flush()
 
 
+def _load_broker() -> type[DemoBroker]:
+    """Load it beside other work: its libraries take as long as all others together."""
+    from monitor.demo.broker import DemoBroker  # noqa: PLC0415  see above
+
+    return DemoBroker
+
+
 async def _furnish(
     postgres: EmbeddedPostgres,
     password: str,
     rhythm: Rhythm,
     clock: Clock,
-    early: asyncio.Future[history.History] | None,
-) -> None:
-    """Bring the database to what a platform has: tables, a past without a hole, triggers, and the monitor's rights."""
+    early: tuple[history.Gap, asyncio.Future[history.History]] | None,
+) -> datetime:
+    """Bring the database to what a platform has: tables, a past without a hole, triggers, and the monitor's rights.
+
+    Gives the instant at which the past ends.
+    """
     await schema.create_database(postgres, password)
     owner = await schema.connect(postgres.dsn(schema.DATABASE, schema.OWNER), schema.OWNER_SESSION)
     superuser = await schema.connect(postgres.dsn(schema.DATABASE), "huph-demo history")
     try:
         await schema.create_tables(owner)
-        gap = await history.find_gap(superuser, _wall(clock))
-        drawn = await early if early else history.draw(rhythm, gap)
+        await schema.make_whole(owner)
+        if early:
+            gap, drawn = early[0], await early[1]
+        else:
+            gap = await history.find_gap(superuser, _wall(clock))
+            drawn = history.draw(rhythm, gap)
         await history.write(superuser, drawn)
         _log.info("history.written", since=gap.begin.isoformat(), messages=len(drawn.messages))
         await schema.create_triggers(owner)
         await schema.grant_monitor(superuser)
+        return gap.end
     finally:
         owner.terminate()
         superuser.terminate()

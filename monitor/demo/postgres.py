@@ -5,6 +5,7 @@ Any number of processes may each run their own at the same time; they share noth
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 StopMode = Literal["fast", "immediate"]
+_POLL = 0.01  # seconds
+_START_TIMEOUT = 20.0
 _SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
@@ -113,15 +116,27 @@ class EmbeddedPostgres:
         finally:
             secret.unlink()
 
-    def start(self, timeout: float = 20) -> None:
+    def start(self, timeout: float = _START_TIMEOUT) -> None:
         """Start it and wait until it lets clients in. Only from the main thread (see processes.ends_with_parent)."""
+        deadline = self._launch(timeout)
+        while not self._lets_in(deadline):
+            time.sleep(_POLL)
+
+    async def start_beside(self) -> None:
+        """Start it like start(), while everything else on the loop goes on."""
+        deadline = self._launch(_START_TIMEOUT)
+        while not self._lets_in(deadline):  # noqa: ASYNC110  a file tells that it is ready, and no event
+            await asyncio.sleep(_POLL)
+
+    def _launch(self, timeout: float) -> float:
+        """Start the process where there is none, and give the instant by which it must be ready."""
+        deadline = self._now() + timeout
         if self.running:
-            return
+            return deadline
         if threading.current_thread() is not threading.main_thread():
             raise MonitorError(
                 "PostgreSQL must be started from the main thread: it ends with the thread that forked it."
             )
-        deadline = self._now() + timeout
         processes.await_vacancy(self.data, deadline, self._now)
         hba = self._write_hba()
         command = [str(self.programs.folder / "postgres"), "-D", str(self.data)]
@@ -140,14 +155,18 @@ class EmbeddedPostgres:
                 **account.identity(),
             )
         self._killed = False
-        while not self._ready():
-            if self._process.poll() is not None:
-                self._process = None
-                raise MonitorError(f"PostgreSQL did not start: {self._last_words()}")
-            if self._now() > deadline:
-                self.stop("immediate")
-                raise MonitorError(f"PostgreSQL was not ready after {timeout:g} s; its log is {self.log}")
-            time.sleep(0.01)
+        return deadline
+
+    def _lets_in(self, deadline: float) -> bool:
+        if self._ready():
+            return True
+        if self._process is None or self._process.poll() is not None:
+            self._process = None
+            raise MonitorError(f"PostgreSQL did not start: {self._last_words()}")
+        if self._now() > deadline:
+            self.stop("immediate")
+            raise MonitorError(f"PostgreSQL was not ready in time; its log is {self.log}")
+        return False
 
     def stop(self, mode: StopMode = "fast", timeout: float = 10) -> None:
         """Stop it in good order; after the timeout by force. Nothing of it is left in the machine, killed or not."""

@@ -1,4 +1,4 @@
-"""The directory of one demo: its configuration for the daemon, its secret, and how a command finds it while it runs."""
+"""The directory of one demo: its configuration for the daemon, its secrets, and how a command finds it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,10 @@ from monitor.demo import account
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-_CONFIG = """\
-# Written by `huph-monitor demo`; it describes the demo platform to the monitor.
-profile = "huph"
-
-[database]
-dsn = "{dsn}"
-"""
+PASSWORD = "password"  # noqa: S105  the name of a file, that of PostgreSQL's
+BROKER_SECRET = "broker-secret"  # noqa: S105  likewise: what signs the tokens towards the broker
 
 
 def home() -> Path:
@@ -50,31 +45,39 @@ class State:
     def config(self) -> Path:
         return self.directory / "config.toml"
 
-    def write_config(self, dsn: str) -> None:
-        _replace(self.config, _CONFIG.format(dsn=dsn), mode=0o644)
+    @property
+    def flags(self) -> Path:
+        return self.directory / "huph.env"
+
+    def write_config(self, text: str) -> None:
+        replace(self.config, text, mode=0o644)
 
     def announce(self, facts: dict[str, Any]) -> None:
         """Say where the demo is to be found; readable by its owner alone, since the superuser's DSN is among it."""
-        _replace(self.directory / "demo.json", json.dumps(facts) + "\n", mode=0o600)
+        replace(self.directory / "demo.json", json.dumps(facts) + "\n", mode=0o600)
 
-    def port(self) -> int | None:
-        """Give the port that this demo had the last time: a daemon's configuration may still name it."""
+    def ports(self) -> dict[str, int]:
+        """Give the ports that this demo had the last time, by name: a daemon's configuration may still name them."""
         try:
-            return int((self.directory / "port").read_text())
-        except (OSError, ValueError):
-            return None
+            kept = json.loads((self.directory / "ports.json").read_text())
+            return {name: int(port) for name, port in kept.items() if 0 < int(port) < 1 << 16}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
 
-    def keep_port(self, port: int) -> None:
-        _replace(self.directory / "port", f"{port}\n", mode=0o600)
+    def keep_ports(self, ports: Mapping[str, int]) -> None:
+        replace(self.directory / "ports.json", json.dumps(dict(ports)) + "\n", mode=0o600)
 
-    def password(self) -> str:
-        """Give the password of this demo's PostgreSQL, made at the first call."""
-        path = self.directory / "password"
+    def secret_file(self, name: str) -> Path:
+        """Give the file of one of this demo's secrets, readable by its owner alone; it is made at the first call."""
+        path = self.directory / name
         with contextlib.suppress(OSError):
-            return path.read_text().strip()
-        made = secrets.token_urlsafe(24)
-        _replace(path, made + "\n", mode=0o600)
-        return made
+            if path.read_text().strip():
+                return path
+        replace(path, secrets.token_urlsafe(24) + "\n", mode=0o600)
+        return path
+
+    def secret(self, name: str) -> str:
+        return self.secret_file(name).read_text().strip()
 
     def close(self) -> None:
         """Take the announcement back, and everything where it was ephemeral; only then let the next demo in."""
@@ -179,7 +182,7 @@ def _try_lock(directory: Path) -> int | None:
     return lock
 
 
-def _replace(path: Path, text: str, mode: int) -> None:
+def replace(path: Path, text: str, mode: int) -> None:
     """Write a file so that a reader finds the old text or the new one, never a half."""
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)

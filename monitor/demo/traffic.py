@@ -1,7 +1,6 @@
 """The life of the platform while the demo runs: people write, the bot answers, cron jobs run.
 
-At night the rhythm is as quiet as a real platform's, which would show a visitor nothing. So there is a floor: one
-conversation is always open, which makes about two messages a minute at any hour. Without it, the rhythm rules alone.
+It keeps to the rhythm that the past was drawn by, with its floor (see rhythm.py).
 """
 
 from __future__ import annotations
@@ -17,22 +16,23 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import asyncpg
 import structlog
 
-from monitor.demo import history, jobs, schema
+from monitor.demo import history, schema
 from monitor.demo.rhythm import conversation
+from monitor.demo.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from monitor.clock import Clock
-    from monitor.demo.jobs import Job, Run
     from monitor.demo.rhythm import Rhythm, Sender
-
-    Step = Callable[[asyncpg.Connection], Awaitable[None]]
+    from monitor.demo.scheduler import Step
 
 Mode = Literal["normal", "spike", "silence"]
 SPIKE_PER_SECOND = 40
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0  # seconds between two tries to reach a PostgreSQL that is down
 _FORGET_AFTER = 15.0  # seconds: what people could not say for so long, because PostgreSQL was down, is never said
+_LATE = (20.0, 30.0)  # seconds by which a slow bot answers later
+_REASSIGNED = (60.0, 300.0)  # seconds between two assignments that are made anew
 _REDRAW = 60.0  # seconds: the rate changes with the hour, so no draw may reach further ahead than this
 _FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = structlog.get_logger()
@@ -50,12 +50,15 @@ class _Entry(NamedTuple):
 class Traffic:
     """One session that speaks for the whole platform, one row and one transaction at a time."""
 
-    def __init__(self, dsn: str, rhythm: Rhythm, clock: Clock, *, floor: bool = True) -> None:
+    def __init__(self, dsn: str, rhythm: Rhythm, clock: Clock, *, since: datetime | None = None) -> None:
+        """Describe it; `since` is where the past ends that is written already."""
         self.mode: Mode = "normal"
+        self.slow_bot = False
+        self.scheduler = Scheduler(self._plan, clock, rhythm.seed)
         self._dsn = dsn
         self._rhythm = rhythm
         self._clock = clock
-        self._floor = floor
+        self._since = since
         self._chance = Random(f"{rhythm.seed}:traffic:{clock.now().wall:.0f}")  # noqa: S311  a simulation
         self._agenda: list[_Entry] = []
         self._numbers = count()
@@ -74,8 +77,8 @@ class Traffic:
     async def run(self) -> None:
         """Live until cancelled; a PostgreSQL that is down is waited for."""
         self._plan_arrival()
-        for job in jobs.JOBS:
-            self._plan_run(job)
+        self._plan_assignment()
+        self.scheduler.begin(self._since or self._wall())
         while True:
             try:
                 session = await schema.connect(self._dsn, schema.OWNER_SESSION)
@@ -93,7 +96,7 @@ class Traffic:
         too_late = self._clock.now().mono - _FORGET_AFTER
         self._drop(lambda entry: entry.talk and entry.due < too_late)
         while True:
-            if self._floor and self.mode != "silence" and not any(entry.talk for entry in self._agenda):
+            if self._rhythm.floor and self.mode != "silence" and not any(entry.talk for entry in self._agenda):
                 await self._begin_conversation(session)
             await self._until_due()
             now = self._clock.now().mono
@@ -126,6 +129,7 @@ class Traffic:
     def _plan(self, after: float, step: Step, *, talk: bool = False) -> None:
         if not (talk and self.mode == "silence"):  # a conversation that was just being opened stays empty
             heapq.heappush(self._agenda, _Entry(self._clock.now().mono + after, next(self._numbers), talk, step))
+            self._changed.set()
 
     def _drop(self, unwanted: Callable[[_Entry], bool]) -> None:
         self._agenda = [entry for entry in self._agenda if not unwanted(entry)]
@@ -171,7 +175,13 @@ class Traffic:
         async def say(session: asyncpg.Connection) -> None:
             await self._insert_message(session, number, sender)
 
-        return say
+        async def say_late(session: asyncpg.Connection) -> None:
+            if self.slow_bot:
+                self._plan(self._chance.uniform(*_LATE), say, talk=True)
+            else:
+                await say(session)
+
+        return say_late if sender == "bot" else say
 
     async def _insert_message(self, session: asyncpg.Connection, number: int, sender: Sender) -> None:
         statement = "insert into messages (conversation_id, sender_type, body) values ($1, $2, $3)"
@@ -183,26 +193,13 @@ class Traffic:
         newest = await session.fetchval("select max(id) from conversations")
         await self._insert_message(session, newest or await self._open_conversation(session, 1001, 1), sender)
 
-    def _plan_run(self, job: Job) -> None:
-        due = job.next_after(self._wall())
-        drawn = jobs.run_of(job, due, self._rhythm.seed)
+    def _plan_assignment(self) -> None:
+        """Now and then a counselor is assigned to the same cluster anew, which changes nothing but rings a trigger."""
 
-        async def start(session: asyncpg.Connection) -> None:
-            statement = "insert into cron_runs (job, status) values ($1, 'running') returning id"
-            number = await session.fetchval(statement, job.name)
-            self._plan((drawn.finished_at - drawn.started_at).total_seconds(), _finishing(number, drawn))
-            self._plan_run(job)
+        async def assign(session: asyncpg.Connection) -> None:
+            _, cluster, counselor = history.pick_people(self._chance)
+            statement = "update cluster_assignments set assigned_at = now() where cluster_id = $1 and user_id = $2"
+            await session.execute(statement, cluster, counselor)
+            self._plan_assignment()
 
-        self._plan((drawn.started_at - self._wall()).total_seconds(), start)
-
-
-def _finishing(number: int, drawn: Run) -> Step:
-    async def finish(session: asyncpg.Connection) -> None:
-        await session.execute(
-            "update cron_runs set status = $2, error_message = $3, finished_at = now() where id = $1",
-            number,
-            "failed" if drawn.error else "success",
-            drawn.error,
-        )
-
-    return finish
+        self._plan(self._chance.uniform(*_REASSIGNED) / self._rhythm.speed, assign)

@@ -20,9 +20,16 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from monitor.demo import history, schema, state
+from monitor.clock import SystemClock
+from monitor.demo import history, kinds, schema, services, state
+from monitor.demo.broker import DemoBroker
+from monitor.demo.flags import FlagFile
+from monitor.demo.mischief import Mischief
+from monitor.demo.port import free_port
 from monitor.demo.postgres import EmbeddedPostgres
 from monitor.demo.rhythm import PLACE, Rhythm
+from monitor.demo.services import Service
+from monitor.demo.traffic import Traffic
 
 ROOT = Path(__file__).parents[2]
 END = datetime(2026, 11, 20, 3, tzinfo=UTC)  # a Friday, 10:00 in Jakarta
@@ -108,6 +115,32 @@ async def huph(server, _template):
 
 
 @pytest.fixture
+async def whole(server, rhythm, directory):
+    """The parts of a platform that can be broken, and the mischief that breaks them; nobody writes of himself."""
+    found = {name: Service(name, free_port(), SystemClock()) for name in services.NAMES}
+    parts = SimpleNamespace(
+        postgres=server,
+        traffic=Traffic(server.dsn(schema.DATABASE, schema.OWNER), rhythm, SystemClock()),
+        broker=DemoBroker(server.dsn(schema.DATABASE), "a secret of thirty-two characters"),
+        services=found,
+        flags=FlagFile(directory / "huph.env"),
+    )
+    parts.flags.write()
+    for part in (*found.values(), parts.broker):
+        await part.start()
+    parts.kinds = kinds.every(server, parts.traffic, parts.broker, found, parts.flags)
+    parts.mischief = Mischief(parts.kinds)
+    yield parts
+    for part in (*found.values(), parts.broker):
+        await part.stop()
+
+
+@pytest.fixture
+def mischief(whole):
+    return whole.mischief
+
+
+@pytest.fixture
 def eventually():
     """Wait until a condition holds; on the loop where the condition is a coroutine function."""
 
@@ -146,10 +179,10 @@ class Demo(SimpleNamespace):
             assert answer.status == 200
 
     def inhabitants(self):
-        """The processes that mention this demo's directory, zombies apart: init reaps some of them when it likes."""
+        """The processes that name this demo's directory or work in it; not zombies: init reaps some when it likes."""
         found = []
-        for one in psutil.process_iter(["status", "cmdline"]):
-            words = " ".join(one.info["cmdline"] or [])
+        for one in psutil.process_iter(["status", "cmdline", "cwd"]):
+            words = " ".join([*(one.info["cmdline"] or []), one.info["cwd"] or ""])
             if str(self.directory) in words and one.info["status"] != psutil.STATUS_ZOMBIE:
                 found.append((one.pid, words))
         return found

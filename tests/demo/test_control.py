@@ -4,12 +4,11 @@ import aiohttp
 import pytest
 
 from monitor.demo.control import Control
-from monitor.demo.mischief import Mischief
 
 
 @pytest.fixture
-async def door(server):
-    control = Control(Mischief(server, None), lambda: {"fact": 1})
+async def door(mischief):
+    control = Control(mischief, lambda: {"fact": 1})
     await control.start()
     async with aiohttp.ClientSession(control.url) as session:
         yield session
@@ -27,6 +26,9 @@ async def test_a_button_breaks_and_mends(huph, door):
         kinds = await answer.json()
     assert [name for name, kind in kinds.items() if kind["broken"]] == ["drop-trigger"]
     assert all(kind["about"] for kind in kinds.values())
+    async with door.get("/") as answer:
+        page = await answer.text()
+    assert all(f'{kind["group"]}: "' in page for kind in kinds.values())  # its heading
     async with door.post("mend", headers=PRESSED) as answer:
         assert await answer.json() == {"broken": []}
 

@@ -5,21 +5,9 @@ import asyncio
 import asyncpg
 import pytest
 
-from monitor.clock import SystemClock
-from monitor.demo import schema
-from monitor.demo.mischief import LISTENER, TRIGGER, Mischief
-from monitor.demo.traffic import Traffic
+from monitor.demo import kinds, schema
+from monitor.demo.kinds.triggers import LISTENER, TRIGGER
 from monitor.errors import MonitorError
-
-
-@pytest.fixture
-def traffic(server, rhythm):
-    return Traffic(server.dsn(schema.DATABASE, schema.OWNER), rhythm, SystemClock())
-
-
-@pytest.fixture
-def mischief(huph, server, traffic):
-    return Mischief(server, traffic)
 
 
 async def state_of_trigger(huph):
@@ -66,7 +54,7 @@ async def test_the_two_trigger_kinds_do_not_mend_each_other(huph, mischief):
     assert await state_of_trigger(huph) == b"O"
 
 
-async def test_kill_listener(mischief, server, eventually):
+async def test_kill_listener(huph, mischief, server, eventually):
     """The sessions with the listener's name end at once, and no others."""
     listener = await schema.connect(server.dsn(schema.DATABASE), LISTENER)
     other = await schema.connect(server.dsn(schema.DATABASE), "huph-monitor sweep")
@@ -78,7 +66,7 @@ async def test_kill_listener(mischief, server, eventually):
     other.terminate()
 
 
-async def test_crash_postgres(mischief, server):
+async def test_crash_postgres(huph, mischief, server):
     """Nobody can connect until it is mended; then everything is as before."""
     for _ in range(2):
         await mischief.break_("crash-postgres")
@@ -101,44 +89,58 @@ async def test_freeze_postgres(huph, mischief, server):
     assert await huph.fetchval("select 1", timeout=2) == 1
 
 
-@pytest.mark.parametrize("mode", ["spike", "silence"])
-async def test_traffic_kinds(mischief, traffic, mode):
-    """They turn the traffic and turn it back; what they do to the messages is promised in test_traffic.py."""
-    await mischief.break_(f"{mode}-traffic")
-    assert traffic.mode == mode
-    assert mischief.broken() == [f"{mode}-traffic"]
-    await mischief.mend(f"{mode}-traffic")
-    assert traffic.mode == "normal"
-
-
-async def test_to_mend_one_kind_of_traffic_leaves_the_other(mischief, traffic):
-    """Spike replaces silence; mending silence afterwards does not end the spike."""
-    await mischief.break_("silence-traffic")
-    await mischief.break_("spike-traffic")
-    await mischief.mend("silence-traffic")
-    assert mischief.broken() == ["spike-traffic"]
-    assert traffic.mode == "spike"
-
-
 async def test_mend_mends_all(huph, mischief, server):
-    """One word puts everything right, in an order in which it can be done."""
-    for kind in ("drop-trigger", "silence-traffic", "freeze-postgres", "crash-postgres"):
+    """One word puts everything right, in an order in which it can be done, and a second time changes nothing."""
+    last = ("drop-trigger", "remove-flags", "freeze-postgres", "crash-postgres")
+    for kind in (*(kind for kind in mischief.kinds if kind not in last), *last):
         await mischief.break_(kind)
-    assert set(mischief.broken()) == {"drop-trigger", "silence-traffic", "crash-postgres"}
-    await mischief.mend()
-    assert mischief.broken() == []
+    # A crash wakes the frozen, one mode of the traffic takes the other's place, and a dead listener is not mended.
+    assert EVERY - set(mischief.broken()) == {"freeze-postgres", "kill-listener", "spike-traffic"}
+    for _ in range(2):
+        await mischief.mend()
+        assert mischief.broken() == []
     again = await schema.connect(server.dsn(schema.DATABASE), "test")
     assert await state_of_trigger(again) == b"O"
     again.terminate()
 
 
+async def test_what_cannot_be_mended_keeps_no_other_from_it(huph, mischief, whole):
+    """Each refusal is said with its kind, and everything else is whole."""
+    for kind in ("remove-flags", "slow-bot", "stop-service"):
+        await mischief.break_(kind)
+    port = whole.services["dify"].port
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port):
+        with pytest.raises(MonitorError, match=f"^stop-service: dify cannot listen on port {port}"):
+            await mischief.mend()
+        assert mischief.broken() == ["stop-service"]
+    await mischief.mend()
+    assert mischief.broken() == []
+
+
+INSIDE = ("drop-trigger", "disable-trigger", "kill-listener", "deactivate-counselor", "fail-cron", "stop-scheduler")
+
+
 async def test_what_cannot_be_done_is_said(mischief):
     """Inside a PostgreSQL that is down nothing can be broken, and nothing counts as broken."""
     await mischief.break_("crash-postgres")
-    for kind in ("drop-trigger", "freeze-postgres", "kill-listener"):
+    for kind in (*INSIDE, "freeze-postgres"):
         with pytest.raises(MonitorError, match="PostgreSQL"):
             await mischief.break_(kind)
     assert mischief.broken() == ["crash-postgres"]
+
+
+async def test_what_cannot_be_mended_stays_broken(huph, mischief):
+    """While PostgreSQL is down nothing inside it is mended, and everything is once it is back."""
+    inside = [kind for kind in INSIDE if kind not in {"kill-listener", "disable-trigger"}]
+    for kind in inside:
+        await mischief.break_(kind)
+    await mischief.break_("crash-postgres")
+    for kind in inside:
+        with pytest.raises(MonitorError, match="PostgreSQL"):
+            await mischief.mend(kind)
+    assert set(mischief.broken()) == {*inside, "crash-postgres"}
+    await mischief.mend()
+    assert mischief.broken() == []
 
 
 async def test_one_at_a_time(huph, mischief):
@@ -149,6 +151,22 @@ async def test_one_at_a_time(huph, mischief):
     assert await state_of_trigger(huph) == b"O"
 
 
-async def test_without_traffic_there_is_none_to_change(server):
+EVERY = {
+    *("freeze-postgres", "crash-postgres", "drop-trigger", "disable-trigger", "kill-listener"),
+    *("stop-broker", "deaf-broker", "refuse-token", "stop-service", "slow-service"),
+    *("spike-traffic", "silence-traffic", "slow-bot", "fail-cron", "stop-scheduler"),
+    *("remove-flags", "stale-flags", "deactivate-counselor"),
+}
+
+
+async def test_every_kind_by_its_name(mischief):
+    """The names are part of the command line: there are these, each in a group and with a sentence."""
+    assert set(mischief.kinds) == EVERY
+    assert all(kind.group and kind.about for kind in mischief.kinds.values())
+    assert mischief.broken() == []
+
+
+async def test_without_traffic_there_is_none_to_change(whole):
     """A demo without traffic does not offer what it could not do."""
-    assert not {"spike-traffic", "silence-traffic"} & set(Mischief(server, None).kinds)
+    offered = kinds.every(whole.postgres, None, whole.broker, whole.services, whole.flags)
+    assert EVERY - set(offered) == {"spike-traffic", "silence-traffic", "slow-bot", "fail-cron", "stop-scheduler"}

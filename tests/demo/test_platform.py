@@ -1,8 +1,10 @@
 """The demo as a person meets it: a process, its commands, its end."""
 
+import asyncio
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -10,21 +12,31 @@ import tomllib
 import urllib.request
 from pathlib import Path
 
+import aiohttp
 import asyncpg
+import psutil
 import pytest
+import socketio
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
-from monitor.demo import processes, schema
-from monitor.demo.mischief import TRIGGER
+from monitor.demo import jobs, processes, schema, state
+from monitor.demo.flags import CANARY as FLAG_FILE_CANARY
+from monitor.demo.kinds.triggers import TRIGGER
 
 ROOT = Path(__file__).parents[2]
 
 
-async def ask(dsn, question, *arguments):
+async def ask_row(dsn, question, *arguments):
     session = await asyncpg.connect(dsn, timeout=2)
     try:
-        return await session.fetchval(question, *arguments)
+        return await session.fetchrow(question, *arguments)
     finally:
         session.terminate()
+
+
+async def ask(dsn, question, *arguments):
+    return (await ask_row(dsn, question, *arguments))[0]
 
 
 async def test_it_says_one_line_when_it_is_ready(demo, eventually):
@@ -53,7 +65,78 @@ async def test_info_tells_a_test_everything(demo):
     assert str(info["postgres"]["port"]) in info["dsn"]
     with urllib.request.urlopen(f"{info['control']}info", timeout=5) as answer:
         assert "dsn" not in json.load(answer)
-    assert info["config"] in demo.call("info").stdout
+    told = demo.call("info").stdout
+    assert all(word in told for word in (info["config"], info["flag_file"], info["broker"], *info["services"].values()))
+
+
+async def test_the_configuration_says_what_info_says(demo):
+    """Everything that the monitor is told of is there: PostgreSQL, the flags, the broker, each service."""
+    info = demo.info()
+    written = tomllib.loads(Path(info["config"]).read_text())
+    assert written.pop("services") == {
+        **{name: {"url": info["services"][name]} for name in ("dify", "langfuse", "milvus", "huph-api", "admin")},
+        "valkey": {"address": info["services"]["valkey"]},
+    }
+    secret_file = Path(written["broker"].pop("secret_file"))
+    assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
+    assert written == {
+        "profile": "huph",
+        "database": {"dsn": info["monitor_dsn"]},
+        "broker": {"url": info["broker"]},
+        "flags": {"path": info["flag_file"]},
+    }
+    assert "MAX_BOT_TURNS" in Path(info["flag_file"]).read_text()
+    async with aiohttp.ClientSession() as session:
+        for name, place in info["services"].items():
+            if name != "valkey":
+                async with session.get(place) as answer:
+                    assert (await answer.json())["status"] == "ok"
+    host, _, port = info["services"]["valkey"].partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"PING\r\n")
+    assert await reader.readline() == b"+PONG\r\n"
+    writer.close()
+    assert psutil.Process(info["pids"]["valkey"]).name() == "valkey-server"
+
+
+async def test_the_broker_lets_in_whoever_has_the_secret(demo):
+    """With a token signed by what stands in the configuration, a client hears of the messages that people write."""
+    broker = tomllib.loads(Path(demo.ready["config"]).read_text())["broker"]
+    key = OctKey.import_key(Path(broker["secret_file"]).read_text().strip().encode())
+    until = int(time.time()) + 60
+    token = jwt.encode({"alg": "HS256"}, {"sub": "test", "exp": until}, key)
+    async with socketio.AsyncSimpleClient() as client:
+        await client.connect(broker["url"], auth={"token": token}, transports=["websocket"])
+        await client.emit("join", "inbox")
+        demo.press("break/spike-traffic")
+        try:
+            async with asyncio.timeout(5):
+                while (await client.receive())[0] != "message":
+                    pass
+        finally:
+            demo.press("mend/spike-traffic")
+
+
+def test_no_secret_is_printed(demo):
+    """Neither what stands beside the flags nor what signs the tokens is in anything that the demo says or serves."""
+    info = demo.info()
+    secrets = [FLAG_FILE_CANARY]
+    secrets += [(demo.directory / name).read_text().strip() for name in (state.BROKER_SECRET, state.PASSWORD)]
+    assert FLAG_FILE_CANARY in Path(info["flag_file"]).read_text()
+    demo.press("break/refuse-token")
+    demo.press("break/remove-flags")
+    said = [demo.call("break", "stale-flags", code=1).stderr]
+    demo.press("mend")
+    said += [demo.log.read_text(), demo.call("info").stdout, demo.call("list").stdout, json.dumps(demo.ready)]
+    said += [Path(info["config"]).read_text()]
+    for path in ("", "info", "kinds"):
+        with urllib.request.urlopen(demo.ready["control"] + path, timeout=5) as answer:
+            said.append(answer.read().decode())
+    # The superuser's DSN is the one thing that `info --json` is for.
+    said.append(demo.call("info", "--json").stdout.replace(info["dsn"], ""))
+    assert [(secret, text) for secret in secrets for text in said if secret in text] == []
+    words = [word for pid in info["pids"].values() for word in psutil.Process(pid).cmdline()]
+    assert [(secret, word) for secret in secrets for word in words if secret in word] == []
 
 
 async def test_break_and_mend_by_command(demo):
@@ -103,7 +186,8 @@ async def test_a_durable_one_goes_on_where_it_was(directory, start_demo):
     with start_demo(directory / "state", "--leash", stdin=subprocess.PIPE) as demo:
         before = demo.info()
         oldest = await ask(before["dsn"], "select min(id) || ' ' || min(created_at) from messages")
-        demo.press("break/disable-trigger")
+        for kind in ("stop-scheduler", "fail-cron", "disable-trigger", "deactivate-counselor", "remove-flags"):
+            demo.press(f"break/{kind}")
         command = [sys.executable, "-m", "monitor", "demo", "--state", str(demo.directory)]
         second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=False)
         assert second.returncode == 1
@@ -115,8 +199,16 @@ async def test_a_durable_one_goes_on_where_it_was(directory, start_demo):
     with start_demo(directory / "state", "--no-traffic") as demo:
         after = demo.info()
         assert after["dsn"] == before["dsn"]
+        assert [after[name] for name in ("broker", "services")] == [before[name] for name in ("broker", "services")]
+        assert after["broken"] == []
         assert await ask(after["dsn"], "select min(id) || ' ' || min(created_at) from messages") == oldest
+        # Whatever was broken is whole: triggers, counselors, flags, and the runs of the jobs.
         assert await ask(after["dsn"], "select tgenabled from pg_trigger where tgname = $1", TRIGGER) == b"O"
+        assert await ask(after["dsn"], "select bool_and(is_active) from users")
+        assert "MAX_BOT_TURNS=8" in Path(after["flag_file"]).read_text()
+        lately = "select count(*) filter (where error_message = $1), count(*) between 20 and 30 from cron_runs"
+        runs = await ask_row(after["dsn"], f"{lately} where started_at > now() - interval '5 h'", jobs.BROKEN_TEMPLATE)
+        assert tuple(runs) == (0, True)
         # Killed like this it can tidy nothing up, and still nothing of it runs on.
         demo.process.kill()
         demo.process.wait()

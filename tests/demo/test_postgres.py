@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from monitor.demo import account, processes
-from monitor.demo.port import free_port
+from monitor.demo.port import free_port, free_ports
 from monitor.demo.postgres import EmbeddedPostgres
 from monitor.errors import MonitorError
 
@@ -178,6 +178,9 @@ def test_a_free_port_is_the_wanted_one_unless_taken(server):
     free = free_port()
     assert free_port(free) == free
     assert free_port(server.port) != server.port
+    ports = free_ports({"new": None, "taken": server.port, "kept": free, "twin": free})
+    assert ports["kept"] == free
+    assert len({*ports.values(), server.port}) == 5
 
 
 OWNER = """

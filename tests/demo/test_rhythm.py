@@ -1,10 +1,11 @@
 """How people write: the curve of a day and the bursts of a conversation."""
 
+import dataclasses
 from datetime import timedelta
 from random import Random
 from statistics import mean
 
-from monitor.demo.rhythm import Rhythm, conversation
+from monitor.demo.rhythm import PLACE, Rhythm, conversation
 
 
 def test_conversations_are_bursts():
@@ -39,3 +40,23 @@ def test_a_span_may_be_cut_anywhere(rhythm, end):
     begin, middle = end - timedelta(days=3), end - timedelta(hours=30)
     halves = [*rhythm.starts(begin, middle), *rhythm.starts(middle, end)]
     assert halves == list(rhythm.starts(begin, end))
+
+
+def test_a_conversation_begins_at_once_where_none_is_under_way(rhythm, end):
+    """That is the floor: nobody's silence lasts from one conversation to the next, at any hour of the day."""
+    begin = end.astimezone(PLACE).replace(hour=0)
+    bare = dataclasses.replace(rhythm, floor=False)
+    come = {at for at, _ in bare.starts(begin, end)}
+    over = begin
+    for at, said in rhythm.starts(begin, end):
+        assert at <= over + timedelta(seconds=1e-3)
+        assert at in come or at >= over - timedelta(seconds=1e-3)
+        over = max(over, at + timedelta(seconds=said.lasts))
+
+
+def test_the_floor_takes_no_one_away(rhythm, end):
+    """Who comes by the rhythm comes at the same instants, whether there is a floor or not."""
+    bare = dataclasses.replace(rhythm, floor=False)
+    begin = end - timedelta(days=2)
+    come = {at for at, _ in bare.starts(begin, end)}
+    assert come < {at for at, _ in rhythm.starts(begin, end)}

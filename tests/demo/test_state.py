@@ -2,10 +2,11 @@
 
 import stat
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from monitor.demo import state
+from monitor.demo import configuration, state
 from monitor.errors import MonitorError
 
 
@@ -34,16 +35,30 @@ def test_a_running_demo_is_found(directory):
         state.running(directory / "demo")
 
 
-def test_a_durable_one_keeps_its_secret_and_its_port(directory):
+def test_a_durable_one_keeps_its_secrets_and_its_ports(directory):
     """The configuration that a daemon has read stays true over a restart of the demo."""
     held = state.hold(directory / "demo", ephemeral=False)
-    password = held.password()
-    held.keep_port(20000)
+    names = (state.PASSWORD, state.BROKER_SECRET)
+    secrets = [held.secret(name) for name in names]
+    assert len(set(secrets)) == 2
+    held.keep_ports({"postgres": 20000, "dify": 20001})
     held.close()
     again = state.hold(directory / "demo", ephemeral=False)
-    assert (again.password(), again.port()) == (password, 20000)
-    assert stat.S_IMODE((directory / "demo" / "password").stat().st_mode) == 0o600
+    assert [again.secret(name) for name in names] == secrets
+    assert again.ports() == {"postgres": 20000, "dify": 20001}
+    for name in names:
+        assert again.secret_file(name).read_text().strip() == again.secret(name)
+        assert stat.S_IMODE(again.secret_file(name).stat().st_mode) == 0o600
     again.close()
+
+
+@pytest.mark.parametrize("text", ["", "7", "[1]", '{"dify": "x"}', '{"dify": 99999}', "{"])
+def test_ports_that_are_none_are_forgotten(directory, text):
+    """A file that somebody has spoilt costs a demo its ports, not its start."""
+    held = state.hold(directory / "demo", ephemeral=False)
+    (held.directory / "ports.json").write_text(text)
+    assert held.ports() == {}
+    held.close()
 
 
 def test_an_ephemeral_one_is_gone_at_its_end(directory):
@@ -58,13 +73,23 @@ def test_an_ephemeral_one_is_gone_at_its_end(directory):
         state.hold(directory / "full", ephemeral=True)
 
 
-def test_the_configuration_is_an_ordinary_one(directory):
-    """It names a profile and a DSN, as a person would write it."""
-    held = state.hold(directory / "demo", ephemeral=False)
-    held.write_config("postgresql://huph_monitor@127.0.0.1:1/huph")
-    written = tomllib.loads(held.config.read_text())
-    assert written == {"profile": "huph", "database": {"dsn": "postgresql://huph_monitor@127.0.0.1:1/huph"}}
-    held.close()
+def test_the_configuration_is_an_ordinary_one():
+    """It says where everything is, as a person would write it, in whatever folder that may be."""
+    folder = Path('/a "place"\\with/ünusual 😀\x7f\n signs')
+    text = configuration.text(
+        dsn="postgresql://huph_monitor@127.0.0.1:1/huph",
+        broker="http://127.0.0.1:2",
+        broker_secret=folder / "broker-secret",
+        flags=folder / "huph.env",
+        services={"huph-api": {"url": "http://127.0.0.1:3/health"}, "valkey": {"address": "127.0.0.1:4"}},
+    )
+    assert tomllib.loads(text) == {
+        "profile": "huph",
+        "database": {"dsn": "postgresql://huph_monitor@127.0.0.1:1/huph"},
+        "broker": {"url": "http://127.0.0.1:2", "secret_file": f"{folder}/broker-secret"},
+        "flags": {"path": f"{folder}/huph.env"},
+        "services": {"huph-api": {"url": "http://127.0.0.1:3/health"}, "valkey": {"address": "127.0.0.1:4"}},
+    }
 
 
 def test_a_place_that_cannot_be_is_said(directory):
