@@ -172,9 +172,7 @@ SECTIONS: Mapping[str, Schema] = {
             "Newest first.",
         ),
     ),
-    "Service": entry(
-        form(kind=one_of("http", "tcp", "valkey"), target=TEXT, answer=TEXT, started_at=TIME, not_after=TIME)
-    ),
+    "Service": entry(form(kind=one_of("http", "tcp", "valkey"), target=TEXT, answer=TEXT, started_at=TIME)),
     "Services": by_name(ref("Service")),
     "Setting": form(
         "verdict type editable",

@@ -14,6 +14,7 @@ import structlog
 from monitor.backoff import Backoff
 from monitor.clock import Clock
 from monitor.database import Session, Target, open_session
+from monitor.domain.catalogue import Trigger
 from monitor.domain.listening import Listening
 from monitor.domain.signal import Emit, Event, Gap, Hint, Sample
 from monitor.refusals import Turned, Unavailable
@@ -42,6 +43,7 @@ class Listener:
         channels: Mapping[str, Sequence[str]],
         speaker: Session,
         *,
+        triggers: Sequence[Trigger] = (),
         sweep_s: float,
         connect_timeout_s: float,
         deadline_s: float,
@@ -51,6 +53,7 @@ class Listener:
     ) -> None:
         self._target = target
         self._channels = channels
+        self._hinting = [trigger for trigger in triggers if trigger.hints]
         self._speaker = speaker
         self._sweep_s = sweep_s
         self._connect_timeout_s = connect_timeout_s
@@ -104,7 +107,8 @@ class Listener:
                     await connection.add_listener(channel, self._heard)
                 await connection.add_listener(TEST_CHANNEL, self._test_heard)
             # Only now may anybody count: what was missed before this moment is in the snapshot that follows.
-            for check in sorted({check for checks in self._channels.values() for check in checks}):
+            hints = [*self._channels.values(), *(trigger.hints for trigger in self._hinting)]
+            for check in sorted({check for checks in hints for check in checks}):
                 self._hint(check)
             while not lost.is_set():
                 self._wake.clear()
@@ -130,9 +134,14 @@ class Listener:
         # A plain function: asyncpg calls it in the order of arrival, a coroutine would lose the order.
         at = self._clock.now()
         facts = payload.read(text)
-        self._emit(Event(at, channel, facts if facts is not None else {}, readable=facts is not None))
+        event = Event(at, channel, facts if facts is not None else {}, readable=facts is not None)
+        self._emit(event)
         for check in self._channels[channel]:
             self._hint(check)
+        for trigger in self._hinting:
+            if trigger.fired(event):
+                for check in trigger.hints:
+                    self._hint(check)
 
     def _test_heard(self, _: object, __: int, ___: str, text: str) -> None:
         if self._awaited is not None and self._awaited[0] == text and not self._awaited[1].done():

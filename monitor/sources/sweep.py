@@ -12,6 +12,7 @@ import structlog
 from monitor.clock import Clock
 from monitor.database import Session
 from monitor.domain.signal import Emit, Hint, Sample, Trouble
+from monitor.domain.vitals import Round
 from monitor.errors import ProfileError
 from monitor.refusals import Turned, Unavailable
 from monitor.sources.queries import Query
@@ -49,6 +50,8 @@ class Puller:
         self._hint = hint
         self._wake = asyncio.Event()
         self._troubled = False
+        self._began: float | None = None
+        self._longest = 0.0
 
     def look(self) -> None:
         """Ask as soon as it has rested."""
@@ -59,13 +62,21 @@ class Puller:
         took = 0.0
         while True:
             self._wake.clear()
+            self._began = self._clock.now().mono
             before, took = took, await self._ask()
+            self._longest, self._began = max(self._longest, self._clock.now().mono - self._began), None
             # One slow answer is a stumble (a cold session, a busy host); two in a row are what it costs.
             rest = min(max(self.pull.rest_s, REST_FACTOR * min(before, took)), self._sweep_s)
             await asyncio.sleep(rest)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._sweep_s - rest)):
                     await self._wake.wait()
+
+    def account(self) -> tuple[float, bool]:
+        """Say how long its longest answer took since the last account (s), and whether one is overdue by a sweep."""
+        under_way = self._clock.now().mono - self._began if self._began is not None else 0.0
+        longest, self._longest = max(self._longest, under_way), 0.0
+        return longest, under_way >= self._sweep_s
 
     async def _ask(self) -> float:
         pull, started = self.pull, self._clock.now().mono
@@ -104,6 +115,7 @@ class Sweep:
 
     def __init__(self, pulls: Sequence[Pull], sweep_s: float, clock: Clock, emit: Emit, hint: Hint) -> None:
         self._pullers = [Puller(pull, sweep_s, clock, emit, hint) for pull in pulls]
+        self._sweep_s, self._clock, self._emit = sweep_s, clock, emit
 
     def look(self, check: str) -> None:
         """Look at this check again: an event hinted at it, or what hid it is gone."""
@@ -116,3 +128,14 @@ class Sweep:
         async with asyncio.TaskGroup() as group:
             for puller in self._pullers:
                 group.create_task(puller.run(), name=f"sweep: {puller.pull.query.name}")
+            group.create_task(self._account(), name="sweep: account of the round")
+
+    async def _account(self) -> None:
+        """Say for ever how long a round takes: the longest answers of all questions in one sweep, added up."""
+        while self._pullers:
+            await asyncio.sleep(self._sweep_s)
+            told = {puller.pull.query.name: puller.account() for puller in self._pullers}
+            slowest = max(told, key=lambda name: told[name][0])
+            skipped = sum(overdue for _, overdue in told.values())
+            ms = 1000 * sum(took for took, _ in told.values())
+            self._emit(Sample(self._clock.now(), Round(ms, slowest.removesuffix(".sql"), skipped)))

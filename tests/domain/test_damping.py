@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.domain.damping import Damper, settled
+from monitor.domain.damping import Damper, Streak, settled
 
 
 def course(values, limit=500.0, leave=350.0):
@@ -76,3 +76,32 @@ def test_like_a_list(values):
 def test_settled(shown, new, same):
     """A reader takes two latencies for the same within 20 %, or within 5 ms where that is more."""
     assert settled(shown, new) is same
+
+
+@pytest.mark.parametrize(
+    ("answers", "leave", "expected"),
+    [
+        pytest.param("x.x.x", 1, ".....", id="single misses do not enter"),
+        pytest.param("xx", 1, ".#", id="two in a row enter at the second"),
+        pytest.param("xxxx.", 1, ".###.", id="one healthy answer leaves"),
+        pytest.param("xx.x", 1, ".#..", id="after leaving, old misses do not count"),
+        pytest.param("xx.x..", 2, ".####.", id="where two are asked for, two in a row leave"),
+        pytest.param("....xx..", 2, ".....##.", id="answers of before do not help to leave"),
+    ],
+)
+def test_streak(answers, leave, expected):
+    """Two misses in a row enter, and as many healthy answers in a row as are asked for leave."""
+    streak, beyond = Streak(leave), []
+    for answer in answers:
+        streak = streak.step(missed=answer == "x")
+        beyond.append(streak.beyond)
+    assert "".join("#" if one else "." for one in beyond) == expected
+
+
+@pytest.mark.parametrize(
+    ("shown", "new", "same"),
+    [(50.0, 54.9, True), (50.0, 55.2, False), (3.0, 4.0, True), (3.0, 4.1, False), (-100.0, -110.0, True)],
+)
+def test_settled_otherwise(shown, new, same):
+    """Other numbers have a share and a least of their own, and may be negative."""
+    assert settled(shown, new, share=0.1, least=1) is same

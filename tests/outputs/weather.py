@@ -146,7 +146,6 @@ def _services(at: At, chance: random.Random) -> Any:
         *(service, "answered", "http://127.0.0.1:5001"),
         latency_ms=chance.choice([4.0, 41.0, 4100.0]),
         started_at=chance.choice([None, at.wall - 99]),
-        not_after=chance.choice([None, at.wall + 99]),
     )
     outcome = chance.choice(["refused", "timeout", "no_such_name", "bad_answer", "unresolved", "exhausted"])
     return chance.choice([answered, Probe(service, outcome, "127.0.0.1:5001", answer="503", host="dify")])

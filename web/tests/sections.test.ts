@@ -53,7 +53,7 @@ describe('beside the overall word', () => {
   });
 
   it('counts what wants a look, section by section, with its worst shape', () => {
-    const document = board('cron_failing', 'service_timeout', 'service_tls', 'settings_invalid', 'monitor_dns');
+    const document = board('cron_failing', 'service_timeout', 'service_bad_answer', 'settings_invalid', 'monitor_dns');
     expect(beside(document)).toEqual([
       { section: 'cron', count: 1, verdict: 'warn' },
       { section: 'services', count: 2, verdict: 'fail' },

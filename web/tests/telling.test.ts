@@ -44,7 +44,10 @@ describe('reasons', () => {
     );
     expect(told(checkOf('realtime', 'broker_refuses_token'), en)).toContain('(which side is not known)');
     expect(told(checkOf('realtime', 'broker_down'), id)).toContain('(sambungan ditolak)');
-    expect(told(service('admin', 'service_tls'), en)).toContain('expires soon (valid until 30 Nov, 08:20 WIB)');
+    const expired = { params: { service: 'milvus', answer: 'certificate expired' } };
+    expect(told({ ...service('milvus', 'service_bad_answer'), ...expired }, id)).toBe(
+      'Layanan milvus menjawab tidak semestinya: sertifikat kedaluwarsa.',
+    );
     expect(settingsOf(board('settings_invalid')).map((row) => told(row.entry, en))).toContain(
       'Setting system.openai_api_key is not right: the secret is not configured.',
     );

@@ -21,7 +21,7 @@ export interface Telling {
 
 /** How much of a text from the platform is quoted. */
 const QUOTED = 200;
-const MOMENTS = /^(since|at|from|to|last_fired|not_after)$|_at$/;
+const MOMENTS = /^(since|at|from|to|last_fired)$|_at$/;
 const QUOTES = /^(error|answer)$/;
 const NEVER = /^last_/;
 /** What grows by the clock is told from its beginning, so that it needs no news: how long, and since which parameter. */
