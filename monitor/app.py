@@ -9,66 +9,31 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from monitor import __version__
+from monitor import __version__, plan
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.database import Session
 from monitor.domain.board import Board
-from monitor.domain.catalogue import Catalogue
-from monitor.domain.checks.check import Check
-from monitor.domain.checks.db import Db
-from monitor.domain.checks.message_throughput import MessageThroughput, Rates, Recount
-from monitor.domain.checks.realtime import Realtime
-from monitor.domain.checks.recent_activity import Activity, RecentActivity
-from monitor.domain.checks.triggers import Triggers
-from monitor.domain.connection import Connections, Statements, Storage
+from monitor.domain.checks.feature_flags import FlagSettings
 from monitor.domain.series import DAY_S, HOUR_S
-from monitor.domain.window import CAP
+from monitor.domain.signal import Emit, Sample
 from monitor.engine import Engine
 from monitor.outputs import transitions_log
 from monitor.outputs.hub import Hub
 from monitor.outputs.server import Server
+from monitor.sources.broker import BrokerClient
+from monitor.sources.flags import FlagRows, FlagsSource, by_sql
 from monitor.sources.listener import Listener
+from monitor.sources.probes.http import fetch
+from monitor.sources.probes.names import Names
 from monitor.sources.pulse import DatabasePulse, Rhythm
 from monitor.sources.queries import Query
-from monitor.sources.sweep import Pull, Sweep
+from monitor.sources.services import Services
+from monitor.sources.sweep import Sweep
+from monitor.sources.vitals import SelfWatch
 
 log = structlog.get_logger()
-RECOUNT_REST_S = 0.025
-RARELY = 10
-"""Questions whose answer changes slowly are asked in every tenth sweep."""
-
-
-def checks(config: Config) -> list[Check]:
-    """Make every check that is watched, with its limits."""
-    profile, limits = config.profile, config.profile.limits
-    ttl_s = 2 * limits["sweep_s"] + limits["query_timeout_s"] + limits["connect_timeout_s"]
-    relayed = {name: channel.realtime for name, channel in profile.channels.items()}
-    return [
-        Db(
-            elevated_ms=limits["elevated_ms"],
-            slow_ms=limits["slow_ms"],
-            saturated_pct=limits["saturated_pct"],
-            query_timeout_s=limits["query_timeout_s"],
-            connect_timeout_s=limits["connect_timeout_s"],
-            sample_s=limits["sample_s"],
-            sweep_s=limits["sweep_s"],
-            note_min=limits["note_min"],
-        ),
-        Realtime(channels=relayed, canary_deadline_s=limits["canary_deadline_s"], ttl_s=ttl_s),
-        Triggers(expected=profile.triggers, ttl_s=ttl_s),
-        RecentActivity(
-            quiet_h=limits["quiet_h"],
-            silent_h=limits["silent_h"],
-            bot_window_min=int(limits["bot_window_min"]),
-            bot_min_user=int(limits["bot_min_user"]),
-            quiet_hours=profile.quiet_hours,
-            ttl_s=ttl_s,
-        ),
-        MessageThroughput(
-            max_5m=int(limits["max_5m"]), min_60m=int(limits["min_60m"]), quiet_hours=profile.quiet_hours, ttl_s=ttl_s
-        ),
-    ]
+Endless = tuple[str, Callable[[], Awaitable[None]]]
 
 
 class App:
@@ -83,57 +48,80 @@ class App:
             zone=profile.zone.key,
             version=__version__,
             senders=profile.senders,
-            checks=checks(config),
+            checks=plan.checks(config),
             at=clock.now(),
+            explains=profile.explains,
         )
         hub = Hub(board.document, board.evidence, clock)
         engine = Engine(board, clock, [hub.publish, transitions_log.publish], self._look_again)
-        connect_timeout_s = limits["connect_timeout_s"]
-        query_timeout_s = limits["query_timeout_s"]
+        emit, sweep_s, sample_s = engine.emit, limits["sweep_s"], limits["sample_s"]
+        connect_timeout_s, query_timeout_s = limits["connect_timeout_s"], limits["query_timeout_s"]
         recount = Session(config.database, "recount", connect_timeout_s, query_timeout_s)
         sweep = Session(config.database, "sweep", connect_timeout_s, query_timeout_s)
 
-        def query(name: str, facts: type) -> Query:
-            return Query.load(profile.queries, name, facts)
-
-        def since() -> tuple[float]:
+        def since() -> float:
             """Count the whole day once, then the last hour again and again."""
             until = board.counted_until()
-            return (clock.now().wall - DAY_S if until is None else until - HOUR_S,)
+            return clock.now().wall - DAY_S if until is None else until - HOUR_S
 
-        tables = sorted({trigger.table for trigger in profile.triggers})
-        senders, bot_window_min = list(profile.senders), int(limits["bot_window_min"])
-        pulls = [
-            Pull("message_throughput", query("recount", Recount), recount, RECOUNT_REST_S, arguments=lambda: (CAP,)),
-            Pull("message_throughput", query("rates", Rates), recount, 1.0, arguments=since),
-            Pull(
-                "recent_activity",
-                query("activity", Activity),
-                recount,
-                1.0,
-                arguments=lambda: (senders, bot_window_min),
-            ),
-            Pull("triggers", query("triggers", Catalogue), sweep, 1.0, arguments=lambda: (tables,)),
-            Pull("db", query("connections", Connections), sweep, 1.0, optional=True),
-            Pull("db", query("storage", Storage), sweep, 1.0, every=RARELY, optional=True),
-            Pull("db", query("statements", Statements), sweep, 1.0, every=RARELY, optional=True),
-        ]
-        rhythm = Rhythm(limits["sample_s"], limits["sweep_s"], query_timeout_s, connect_timeout_s)
-        self._pulse = DatabasePulse(config.database, (sweep, recount), rhythm, clock, engine.emit)
-        self._sweep = Sweep(pulls, limits["sweep_s"], clock, engine.emit, self._hint)
+        rhythm = Rhythm(sample_s, sweep_s, query_timeout_s, connect_timeout_s)
+        self._pulse = DatabasePulse(config.database, (sweep, recount), rhythm, clock, emit)
+        self._sweep = Sweep(plan.pulls(config, recount, sweep, since), sweep_s, clock, emit, self._hint)
         self._listener = Listener(
             config.listen,
             {name: channel.hints for name, channel in profile.channels.items()},
             recount,
-            sweep_s=limits["sweep_s"],
+            triggers=profile.triggers,
+            sweep_s=sweep_s,
             connect_timeout_s=connect_timeout_s,
             deadline_s=limits["canary_deadline_s"],
             clock=clock,
-            emit=engine.emit,
+            emit=emit,
             hint=self._hint,
         )
+        vitals = SelfWatch(
+            sample_s=sample_s,
+            clock=clock,
+            emit=emit,
+            subscribers=lambda: len(hub.subscribers),
+            refused=hub.refused,
+            stall_s=limits["stall_s"],
+            clock_step_s=limits["clock_step_s"],
+        )
+        self._endless: list[Endless] = [
+            ("engine", engine.run),
+            ("pulse of the database", self._pulse.run),
+            ("sweep", self._sweep.run),
+            ("listener", self._listener.run),
+            ("vitals", vitals.run),
+            ("bookmarks", hub.run),
+        ]
+        names = Names(lambda resolver: emit(Sample(clock.now(), resolver)))
+        if profile.services:
+            services = Services(
+                profile.services,
+                sweep_s=sweep_s,
+                timeout_s=limits["service_timeout_s"],
+                clock=clock,
+                emit=emit,
+                names=names,
+                lag_since=vitals.lag_since,
+            )
+            self._endless.append(("services", services.run))
+        if profile.flags is not None:
+            flags = self._flags(profile.flags, config, sweep, names, clock=clock, emit=emit)
+            self._endless.append(("feature flags", flags.run))
+        if profile.broker is not None:
+            broker = BrokerClient(
+                profile.broker,
+                clock,
+                emit,
+                sample_s=sample_s,
+                sweep_s=sweep_s,
+                connect_timeout_s=connect_timeout_s,
+            )
+            self._endless.append(("broker", broker.run))
         self._sessions = (recount, sweep)
-        self._engine, self._hub = engine, hub
         self._server = Server(
             hub=hub,
             read_series=engine.series,
@@ -142,6 +130,27 @@ class App:
             port=config.http.port,
             base_path=config.http.base_path,
             hosts=config.http.hosts,
+        )
+
+    @staticmethod
+    def _flags(
+        flags: FlagSettings, config: Config, session: Session, names: Names, *, clock: Clock, emit: Emit
+    ) -> FlagsSource:
+        limits, ask = config.profile.limits, None
+
+        async def get(url: str) -> bytes | None:
+            return await fetch(url, names, limits["service_timeout_s"])
+
+        if flags.source == "sql":
+            ask = by_sql(session, Query.load(config.profile.queries, "flags", FlagRows), list(flags.expected))
+        return FlagsSource(
+            flags,
+            clock,
+            emit,
+            sweep_s=limits["sweep_s"],
+            deadline_s=limits["service_timeout_s"],
+            fetch=get if flags.source == "http" else None,
+            ask=ask,
         )
 
     def _hint(self, check: str) -> None:
@@ -169,13 +178,7 @@ class App:
         ready(address)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._for_ever(self._engine.run), name="engine"),
-                    group.create_task(self._for_ever(self._pulse.run), name="pulse of the database"),
-                    group.create_task(self._for_ever(self._sweep.run), name="sweep"),
-                    group.create_task(self._for_ever(self._listener.run), name="listener"),
-                    group.create_task(self._for_ever(self._hub.run), name="bookmarks"),
-                ]
+                tasks = [group.create_task(self._for_ever(work), name=name) for name, work in self._endless]
                 await stop.wait()
                 log.info("stop.requested")
                 await self._server.stop()

@@ -39,6 +39,20 @@ def lay(table: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:
         table[section] = {**present, **values}
 
 
+def lay_deep(table: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:
+    """Lay values over a section of a table, and tables within it over those that stand there."""
+    present = table.get(section, {})
+    if not values or not isinstance(present, Mapping):
+        return
+    merged = dict(present)
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lay_deep(merged, key, value)
+        else:
+            merged[key] = value
+    table[section] = merged
+
+
 class Reader:
     """One table of TOML: takes keys out, one by one, and notes what is wrong with them."""
 
@@ -110,6 +124,18 @@ class Reader:
             if one_of and item not in one_of:
                 self.wrong(key, item, f"give only {', '.join(one_of)}.")
         return tuple(value)
+
+    def numbers(self, key: str, default: tuple[int, ...], least: int, most: int) -> tuple[int, ...]:
+        value = self._left.pop(key, None)
+        if value is None:
+            return default
+        if not isinstance(value, list) or not value or not all(type(item) is int for item in value):
+            self.wrong(key, value, f"give a list of whole numbers from {least} to {most}.")
+        elif not all(least <= item <= most for item in value):
+            self.wrong(key, value, f"give whole numbers from {least} to {most}.")
+        else:
+            return tuple(value)
+        return default
 
     def table(self, key: str) -> Mapping[str, Any]:
         value = self._left.pop(key, {})

@@ -18,6 +18,20 @@ import websockets
 from monitor.domain import patch
 
 Document = dict[str, Any]
+FLAGS = """\
+BILINGUAL_ENABLED=false
+INTENT_LLM_ENABLED=true
+FOLLOW_UP_ENABLED=true
+HANDOVER_ENABLED=true
+RAG_ENABLED=true
+SOCKET_REDIS_ADAPTER=false
+MAX_BOT_TURNS=12
+DEFAULT_LANGUAGE=id
+"""
+ALONE = """
+services = { dify.url = "", langfuse.url = "", milvus.url = "", huph-api.url = "", admin.url = "", valkey.address = "" }
+"""
+"""No service beside the database: what a test does not start it does not watch."""
 START_S = 20.0
 STOP_S = 5.0
 
@@ -106,16 +120,37 @@ class Daemon:
         dsn: str,
         *,
         config: str = 'quiet_hours = ""',
+        services: str = ALONE,
+        more: str = "",
+        flags_path: bool = True,
         base_path: str = "/",
         limits: str = "",
         port: int = 0,
     ) -> Daemon:
         name = uuid4().hex[:8]
         path, log = folder / f"{name}.toml", folder / f"{name}.log"
+        flags = ""
+        if flags_path:
+            file = folder / "flags.env"
+            if not file.exists():
+                file.write_text(FLAGS)
+            flags = f'[flags]\npath = "{file}"\n'
         path.write_text(
-            f'{config}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n'
-            f'[http]\nport = {port}\nbase_path = "{base_path}"\n'
+            f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n'
+            f'[http]\nport = {port}\nbase_path = "{base_path}"\n{flags}{more}\n'
         )
+        return await cls._run(path, log)
+
+    @classmethod
+    async def watching(cls, folder: Path, config: Path, *, limits: str = "") -> Daemon:
+        """Start one on a configuration that somebody else wrote, with other limits."""
+        name = uuid4().hex[:8]
+        path = folder / f"{name}.toml"
+        path.write_text(f"{config.read_text()}\n[http]\nport = 0\n[limits]\n{limits}\n")
+        return await cls._run(path, folder / f"{name}.log")
+
+    @classmethod
+    async def _run(cls, path: Path, log: Path) -> Daemon:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(

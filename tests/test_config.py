@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 
-from monitor import config
-from monitor.domain.catalogue import Catalogue
-from monitor.domain.checks.db import Connections, Statements, Storage
-from monitor.domain.checks.message_throughput import Rates, Recount
-from monitor.domain.checks.recent_activity import Activity
+from monitor import config, plan, profile
+from monitor.domain.checks.message_throughput import Recount
 from monitor.errors import ConfigError
 from monitor.sources.queries import Query
 
@@ -333,16 +330,16 @@ def test_base_path_refused(tmp_path, given):
 # Thresholds.
 
 
-@pytest.mark.parametrize("name", config.LIMITS)
+@pytest.mark.parametrize("name", profile.LIMITS)
 def test_limit(tmp_path, name):
     """Every threshold has a least and a most, and must be a number."""
-    least, most = config.LIMITS[name]
+    least, most = profile.LIMITS[name]
     for value in ("'x'", "true", f"{least - 1}", f"{most + 1}", "nan", "[]"):
         said = refused(tmp_path, f"{GOOD}[limits]\n{name} = {value}\n")
         assert any(f"limits.{name} is " in mistake for mistake in said), (value, said)
 
 
-@pytest.mark.parametrize("name", sorted(config.COUNTS))
+@pytest.mark.parametrize("name", sorted(profile.COUNTS))
 def test_whole(tmp_path, name):
     """What is counted is a whole number."""
     assert "a whole number" in one(refused(tmp_path, f"{GOOD}[limits]\n{name} = 2.5\n"), name)
@@ -359,34 +356,38 @@ def test_note_before_warning(tmp_path):
 
 def test_huph(tmp_path):
     """The built-in profile is whole, and each of its queries is there for its facts."""
-    profile = read(tmp_path).profile
-    assert profile.platform == "huph"
-    assert profile.zone.key == "Asia/Jakarta"
-    assert set(profile.limits) == set(config.LIMITS)
-    assert str(profile.quiet_hours) == "22:00-06:00"
-    assert [trigger.name for trigger in profile.triggers] == [
+    huph = read(tmp_path).profile
+    assert huph.platform == "huph"
+    assert huph.zone.key == "Asia/Jakarta"
+    assert set(huph.limits) == set(profile.LIMITS)
+    assert str(huph.quiet_hours) == "22:00-06:00"
+    assert [trigger.name for trigger in huph.triggers] == [
         "trg_messages_notify",
         "trg_conversations_notify",
         "trg_cluster_assignments_notify",
         "trg_notifications_notify",
     ]
-    facts = {
-        "recount": Recount,
-        "rates": Rates,
-        "activity": Activity,
-        "triggers": Catalogue,
-        "connections": Connections,
-        "storage": Storage,
-        "statements": Statements,
-    }
-    for name, kind in facts.items():
-        assert Query.load(profile.queries, name, kind).sql.strip()
-    assert {Path(file.name).stem for file in profile.queries.iterdir()} == set(facts)
+    named = {query.name for query in plan.queries(huph)}
+    assert named == {file.name for file in huph.queries.iterdir()} - {"flags.sql"}
+    assert [job.name for job in huph.jobs] == [
+        "follow_up", "retention_sweep", "nightly_sync", "embedding_refresh", "daily_report",
+    ]  # fmt: skip
+    assert [service.name for service in huph.services] == [
+        "dify", "langfuse", "milvus", "valkey", "huph-api", "admin",
+    ]  # fmt: skip
+    assert huph.clusters is not None
+    assert len(huph.clusters) == 5
+    assert huph.flags is not None
+    assert len(huph.flags.expected) == 8
+    assert {setting.key for setting in huph.settings if setting.secret} == {
+        "system.anthropic_api_key", "system.openai_api_key",
+    }  # fmt: skip
+    assert huph.broker is None, "its address and secret are each platform's own"
 
 
 def test_every_limit_has_a_value(tmp_path):
     """The built-in profile gives every threshold a value of its own; none is left at its least by accident."""
-    for name in config.LIMITS:
+    for name in profile.LIMITS:
         assert name in (PROFILE / "profile.toml").read_text(encoding="utf-8")
     assert read(tmp_path).profile.limits["silent_h"] == 6
 

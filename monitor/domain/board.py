@@ -9,7 +9,9 @@ from monitor.domain import document, folding, patch
 from monitor.domain.change import Change, Document
 from monitor.domain.checks import message_throughput
 from monitor.domain.checks.check import Check
+from monitor.domain.checks.cron import Memory as CronMemory
 from monitor.domain.connection import Pulse
+from monitor.domain.runs import runs_of
 from monitor.domain.series import Latency, MessageRates, message_seconds
 from monitor.domain.signal import At, Sample, Signal, Tick, Trouble
 from monitor.domain.transitions import KEPT, Transition
@@ -86,6 +88,11 @@ class Board:
                     return None
                 window = memory.window
                 return message_seconds(window.as_of(at.mono), memory.snapshot, window.within(at.mono))
+            case _ if name.startswith("cron_runs:"):
+                cron = self._watches.get("cron")
+                memory = cron.judgement.memory if cron is not None else None
+                runs = memory.runs if isinstance(memory, CronMemory) else None
+                return runs_of(runs, name.removeprefix("cron_runs:")) if runs is not None else None
             case _:
                 return None
 

@@ -8,22 +8,33 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.domain.board import Board
+from monitor.domain.brokering import Broker, Relay
 from monitor.domain.catalogue import Catalogue, Trigger
 from monitor.domain.checks.check import Check
+from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
+from monitor.domain.checks.cron import Cron
 from monitor.domain.checks.db import Answer, Connections, Db, Opening, Pulse
-from monitor.domain.checks.message_throughput import MessageThroughput, Rates, Recount
+from monitor.domain.checks.feature_flags import FeatureFlags, Flags
+from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Recount
 from monitor.domain.checks.realtime import Realtime
 from monitor.domain.checks.recent_activity import Activity, RecentActivity
+from monitor.domain.checks.service import Service
+from monitor.domain.checks.settings import Entries, Setting, Settings
 from monitor.domain.checks.triggers import Triggers
+from monitor.domain.checks.vitals import Monitor
+from monitor.domain.cron import Job, Jobs
 from monitor.domain.listening import Listening
 from monitor.domain.patch import Json
+from monitor.domain.probing import Probe
 from monitor.domain.quiet_hours import QuietHours
 from monitor.domain.signal import At
 from monitor.domain.verdict import Judgement
+from monitor.domain.vitals import Vitals
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 NIGHT = QuietHours(dt.time(22), dt.time(6), JAKARTA)
 CHANNELS = {"messages": True, "conversations": True, "notifications": False}
+JOB = Job("sync", 1200, None, JAKARTA, 120)
 TRIGGERS = (
     Trigger("trg_messages", "messages", "messages"),
     Trigger("trg_conversations", "conversations", "conversations", {"table": "conversations"}),
@@ -112,7 +123,7 @@ def recount(now: float = NOON, rows: Mapping[int, int] | None = None, *, total: 
     )
 
 
-def rates(now: float = NOON, *, last_60m: int = 40, since: float | None = None) -> Rates:
+def rates(now: float = NOON, *, since: float | None = None) -> Rates:
     last = int(now) // 300 * 300
     return Rates(
         now,
@@ -120,27 +131,99 @@ def rates(now: float = NOON, *, last_60m: int = 40, since: float | None = None) 
         [last - 300, last, last],
         ["user", "bot", "user"],
         [4, 2, 3],
-        last_60m,
     )
 
 
-def checks(*, quiet_hours: QuietHours | None = None) -> list[object]:
+def history(now: float = NOON) -> History:
+    """What history.sql says of a platform that nobody has written to yet."""
+    return History(now, now, [], [], [])
+
+
+def recent(now: float = NOON, *, hour: int = 40) -> Recent:
+    return Recent(now, ["user", "bot"], [3, 2], [hour - hour // 2, hour // 2], [now - 60, now - 30], 0)
+
+
+def coverage(**active: bool) -> Coverage:
+    """Two clusters with a counselor each, active unless told otherwise."""
+    return Coverage(
+        ["north", "south"], ["Counselor 1", "Counselor 2"], [active.get("north", True), active.get("south", True)]
+    )
+
+
+def flags(state: str = "read", **values: str) -> Flags:
+    return Flags("file", "/opt/huph/.env", state, {"BILINGUAL_ENABLED": "true"} | values, {}, (), NOON - 3600)  # type: ignore[arg-type]
+
+
+def probe(service: str = "dify", outcome: str = "answered", ms: float | None = 20.0) -> Probe:
+    return Probe(service, outcome, f"http://{service}", ms if outcome == "answered" else None)  # type: ignore[arg-type]
+
+
+def entries(value: str = "claude-haiku") -> Entries:
+    return Entries(["system.model"], [value], [True], [False], [True], [1], [NOON - 60])
+
+
+def jobs(now: float = NOON, *, ago: float = 60.0, fails: int = 0, error: str = "") -> Jobs:
+    """What cron.sql says of JOB, which ran `ago` seconds ago."""
+    started = now - ago
+    status = "failed" if error else "success"
+    return Jobs(
+        now,
+        started,
+        ["sync"],
+        [started],
+        [started + 9],
+        [status],
+        [error],
+        [bool(error)],
+        [0],
+        [fails],
+        [9],
+        [0],
+        [9.0],
+    )
+
+
+def broker(state: str = "connected") -> Broker:
+    return Broker(state, "http://broker", subscribers=2, listens=True)  # type: ignore[arg-type]
+
+
+def vitals(lag_ms: float = 0.0) -> Vitals:
+    return Vitals(lag_ms, lag_ms, 0.0, 0.0, 60.0, 1, {})
+
+
+def checks(*, quiet_hours: QuietHours | None = None, broker: bool = False) -> list[object]:
     """All checks, not in the brief's order."""
+    relays = {"messages": Relay("message", ("id",))} if broker else {}
     return [
-        MessageThroughput(quiet_hours=quiet_hours),
+        Cron((JOB,)),
+        Monitor(version="0.1.0"),
+        Service("dify", "http", "http://dify"),
+        Settings((Setting("system.model", pattern="^claude-"),)),
+        FeatureFlags({"BILINGUAL_ENABLED": "bool"}),
+        ClusterCoverage(("north", "south")),
+        MessageThroughput(quiet_hours=quiet_hours, senders=("user", "bot"), zone=JAKARTA),
         RecentActivity(quiet_hours=quiet_hours),
         Triggers(TRIGGERS),
-        Realtime(CHANNELS),
+        Realtime(CHANNELS, triggers=TRIGGERS, relays=relays, broker=broker),
         Db(),
     ]
 
 
-def board(*, only: tuple[str, ...] = (), quiet_hours: QuietHours | None = None, wall: float = NOON) -> Board:
+def board(
+    *, only: tuple[str, ...] = (), quiet_hours: QuietHours | None = None, wall: float = NOON, broker: bool = False
+) -> Board:
     """A board of all checks, or only of those named, at second 0."""
-    every = checks(quiet_hours=quiet_hours)
+    every = checks(quiet_hours=quiet_hours, broker=broker)
     kept = [one for one in every if not only or one.name in only]  # type: ignore[attr-defined]
-    senders = ("user", "bot")
-    return Board(platform="huph", zone="Asia/Jakarta", version="0.1.0", senders=senders, checks=kept, at=at(0, wall))  # type: ignore[arg-type]
+    return Board(
+        platform="huph",
+        zone="Asia/Jakarta",
+        version="0.1.0",
+        senders=("user", "bot"),
+        checks=kept,  # type: ignore[arg-type]
+        at=at(0, wall),
+        explains={"dify": ("recent_activity.bot_silent",)},
+    )
 
 
 def nulls(value: Json, path: str = "") -> list[str]:
