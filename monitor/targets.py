@@ -38,17 +38,13 @@ def services(reader: Reader) -> tuple[tuple[ServiceTarget, ...], Mapping[str, tu
             reader.wrong(name, None, "give a service a name of small letters, digits, _ . and -.")
         if misplaced:
             part.wrong(other, None, f"a service of kind {kind} has its {key} instead.")
-        url, address = (where, "") if kind == "http" else ("", where)
-        try:
-            target = ServiceTarget(name, KINDS[kind], url, address, expect, started_at, password) if where else None
-        except ValueError:
-            target = None
-        if where and (target is None or (url and not _is_http(url))):
+        if where and not (_is_http(where) if kind == "http" else _is_address(where)):
             # Not its value: an address may hold a password.
-            mend = "127.0.0.1:6379" if address else "http://127.0.0.1:5001/health, without a user or password"
+            mend = "http://127.0.0.1:5001/health, without a user or password" if kind == "http" else "127.0.0.1:6379"
             part.wrong(key, None, f"give an address such as {mend}.")
-        if target is not None:
-            found.append(target)
+        elif where:
+            url, address = (where, "") if kind == "http" else ("", where)
+            found.append(ServiceTarget(name, KINDS[kind], url, address, expect, started_at, password))
         if explained:
             explains[name] = explained
     return tuple(found), explains
@@ -61,6 +57,13 @@ def _is_http(url: str) -> bool:
     except ValueError:
         return False
     return plain and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return (
+        bool(re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host)) and port.isdecimal() and 0 < int(port) < 65_536
+    )
 
 
 def flags(reader: Reader, telling: Collection[str]) -> FlagSettings | None:

@@ -138,7 +138,7 @@ def test_broker(tmp_path):
         ('[services.dify]\nurl = "127.0.0.1:5001"', ("services.dify.url", "http://")),
         ('[services.dify]\nurl = "http://u:canary@127.0.0.1/"', ("services.dify.url", "without a user")),
         ('[services.dify]\naddress = "127.0.0.1:5001"', ("services.dify.address", "url")),
-        ('[services.valkey]\naddress = "localhost"', ("services.valkey.address", "127.0.0.1:6379")),
+        ('[services.valkey]\naddress = "localhost:none"', ("services.valkey.address", "127.0.0.1:6379")),
         ('[services.valkey]\nurl = "http://127.0.0.1"', ("services.valkey.url", "address")),
         ('[services.x]\nkind = "grpc"', ("services.x.kind is 'grpc'", "valkey")),
         ("[services.dify]\nexpect = [20]", ("services.dify.expect is [20]", "100 to 599")),

@@ -118,3 +118,8 @@ class Outage:
     ended_by: frozenset[str] = frozenset()
     outcomes: frozenset[str] = frozenset()
     over: At | None = None
+
+    @property
+    def crashed(self) -> bool:
+        """Say whether PostgreSQL itself said that one of its processes crashed, or was seen recovering from it."""
+        return "57P02" in self.ended_by or "starting" in self.outcomes

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitor.domain.usual import Band
 from monitor.domain.verdict import instant
 
 STEP_S = 300
@@ -33,12 +34,16 @@ class MessageRates:
             if start >= max(oldest, since):
                 self.windows.setdefault(start, {})[sender] = count
 
-    def read(self) -> dict[str, object]:
-        """Give the whole day, oldest window first, the current one last."""
+    def read(self, band: Band | None = None) -> dict[str, object]:
+        """Give the whole day, oldest window first, the current one last; with what is usual, where that is known."""
         last = int(self.now) // STEP_S * STEP_S
         starts = range(last - DAY_S + STEP_S, last + STEP_S, STEP_S)
         counts = {who: [self.windows.get(start, {}).get(who, 0) for start in starts] for who in self.senders}
-        return {"as_of": instant(self.now), "start": instant(starts[0]), "step_s": STEP_S, "counts": counts}
+        told = {"as_of": instant(self.now), "start": instant(starts[0]), "step_s": STEP_S, "counts": counts}
+        if band is None:
+            return told
+        edges = zip(*([round(edge, 1) for edge in band(start)] for start in starts), strict=True)
+        return told | {"band": dict(zip(("low", "usual", "high"), map(list, edges), strict=True))}
 
 
 @dataclass(slots=True)

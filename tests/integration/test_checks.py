@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 SWEEP_S = 31.0
+LEARNING = "message_throughput.learning"
+"""The note of a platform without a history, as that of a test is: all else is well."""
 
 
 def verdict(document, check):
@@ -18,13 +20,17 @@ async def test_a_quiet_platform_is_well(platform, start_daemon):
     follower = await (await start_daemon(platform.monitor_dsn)).settled()
     await follower.until(lambda d: d["status"] == "healthy", 3)
     checks = follower.document["checks"]
-    assert list(checks) == ["db", "realtime", "triggers", "recent_activity", "message_throughput"]
+    assert list(checks) == [
+        "db", "realtime", "triggers", "cluster_coverage", "recent_activity", "feature_flags", "message_throughput",
+    ]  # fmt: skip
+    assert checks["cluster_coverage"]["headline"] == {"value": 5, "of": 5}
+    assert checks["feature_flags"]["headline"] == {"value": 8, "of": 8}
     assert checks["triggers"]["headline"] == {"value": 4, "of": 4}
     assert checks["realtime"]["headline"] == {"value": 3, "of": 3}
     assert checks["realtime"]["reason"] == "realtime.relay_unproven"
     assert checks["recent_activity"]["headline"]["value"] == 2
     assert checks["message_throughput"]["detail"]["by_sender"] == {"user": 1, "bot": 1}
-    assert follower.document["counts"] == {"ok": 5, "warn": 0, "fail": 0, "unknown": 0}
+    assert follower.document["counts"] == {"ok": 7, "warn": 0, "fail": 0, "unknown": 0}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ async def test_too_many_messages_want_a_look(platform, start_daemon):
     await follower.reason("message_throughput", "message_throughput.above", 1)
     assert follower.document["checks"]["message_throughput"]["params"]["count"] == 310
     # No new row and no sweep: the window itself lets the old rows go, at their second.
-    await follower.reason("message_throughput", None, 9)
+    await follower.reason("message_throughput", LEARNING, 9)
     await follower.until(lambda d: d["checks"]["message_throughput"]["detail"]["count_5m"] == 20, 3)
 
 
@@ -99,7 +105,7 @@ async def test_too_few_messages_want_a_look(platform, start_daemon):
     assert verdict(follower.document, "message_throughput") == "ok"
     await follower.reason("message_throughput", "message_throughput.below", 12)
     await platform.write()
-    await follower.reason("message_throughput", None, 2.1)
+    await follower.reason("message_throughput", LEARNING, 2.1)
 
 
 async def test_silence_turns_at_its_second(platform, start_daemon):

@@ -20,7 +20,7 @@ async def own():
 
 
 async def well(follower, within):
-    return await follower.until(lambda d: d["counts"] == {"ok": 5, "warn": 0, "fail": 0, "unknown": 0}, within)
+    return await follower.until(lambda d: d["counts"] == {"ok": 7, "warn": 0, "fail": 0, "unknown": 0}, within)
 
 
 async def busy(own):

@@ -125,30 +125,27 @@ class Db:
             down = memory.down or Outage(began=at)
             back = replace(down, ended_by=down.ended_by | pulse.ended_by, over=at)
             memory = replace(memory, down=None, back=back)
-        if memory.back is not None and memory.started_at is not None and answer.started_at == memory.started_at:
-            memory = self._same_start(memory, at)
+        if memory.back is not None and answer.started_at == memory.started_at and memory.back.crashed:
+            # The same start time after an outage: one session crashed and took all the others with it.
+            memory = self._note(memory, "crash", at)
         if memory.back is None:
             memory = replace(memory, started_at=answer.started_at)
         return replace(
             memory, slow=memory.slow.step(answer.latency_ms), elevated=memory.elevated.step(answer.latency_ms)
         )
 
-    def _same_start(self, memory: Memory, at: At) -> Memory:
-        # The same start time after an outage: sessions were ended by a crash of one of them, or only the way was cut.
-        assert memory.back is not None
-        crashed = "57P02" in memory.back.ended_by or "starting" in memory.back.outcomes
-        return self._note(memory, "crash", at) if crashed else replace(memory, back=None)
-
     def _take_connections(self, memory: Memory, facts: Connections, at: At) -> Memory:
         if memory.back is not None:
             # PostgreSQL drops its statistics when it recovers (PostgreSQL 18, 27.2): fewer commits than before mean
-            # that it was killed, not stopped.
-            # Without a count from before, nothing is proven and nothing is said.
+            # that it crashed, with the same start time, or was killed, with a new one. The same start and no fewer
+            # commits: only the way was cut. Without a count from before, nothing is proven and nothing is said.
             proven = memory.started_at is not None and memory.commits is not None
-            cause = "killed" if memory.commits is not None and facts.commits < memory.commits else "stopped"
-            memory = self._note(memory, cause, at) if proven else replace(memory, back=None)
-            if memory.last is not None and memory.last.answer is not None:
-                memory = replace(memory, started_at=memory.last.answer.started_at)
+            fell = memory.commits is not None and facts.commits < memory.commits
+            started_at = memory.last.answer.started_at if memory.last is not None and memory.last.answer else None
+            same = started_at == memory.started_at
+            cause = "crash" if same else "killed" if fell else "stopped"
+            memory = self._note(memory, cause, at) if proven and (fell or not same) else replace(memory, back=None)
+            memory = replace(memory, started_at=started_at if started_at is not None else memory.started_at)
         used = 100 * facts.used / facts.max if facts.max else 0.0
         return replace(memory, connections=facts, commits=facts.commits, saturated=memory.saturated.step(used))
 

@@ -316,10 +316,17 @@ def test_crash_told_with_the_answer():
 
 
 def test_only_the_way_was_cut():
-    """The same start time without a sign of a crash is no restart, however long it took."""
+    """The same start time and no fewer commits than before is no restart, however long it took."""
     steps = [*samples(), (1, connections()), *samples(*[pulse(None, "no_tcp")] * 3, pulse(answer(), "opened"))[1:]]
+    assert codes(fold(CHECK, *steps, (60, connections(commits=1000)))) == {}
+
+
+def test_crash_by_the_statistics():
+    """The same start time and fewer commits than before is a crash, even where no session said so when it ended."""
+    steps = [*samples(), (1, connections()), *samples(*[pulse(None, "no_tcp")] * 3, pulse(answer(), "opened"))[1:]]
+    assert codes(fold(CHECK, *steps)) == {}
     judgement = fold(CHECK, *steps, (60, connections(commits=1)))
-    assert codes(judgement) == {}
+    assert params(judgement, "db.restarted")["cause"] == "crash"
 
 
 def test_first_seen_after_its_start():

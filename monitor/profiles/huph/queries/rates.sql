@@ -1,4 +1,4 @@
--- Messages per 5-minute window and sender since $1 (Unix seconds), and of the last 60 minutes.
+-- Messages per 5-minute window and sender since $1 (Unix seconds).
 with counted as (
     select (floor(date_part('epoch', created_at) / 300) * 300)::int8 as start, sender_type as sender, count(*) as n
     from messages
@@ -9,5 +9,4 @@ select date_part('epoch', now())::float8                                        
        $1::float8                                                                             as since,
        coalesce((select array_agg(start order by start, sender) from counted), '{}')::int8[]  as "window",
        coalesce((select array_agg(sender order by start, sender) from counted), '{}')::text[] as sender,
-       coalesce((select array_agg(n order by start, sender) from counted), '{}')::int8[]      as count,
-       (select count(*) from messages where created_at >= now() - interval '60 minutes')      as last_60m
+       coalesce((select array_agg(n order by start, sender) from counted), '{}')::int8[]      as count
