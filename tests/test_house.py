@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import shutil
@@ -164,6 +165,13 @@ class Reasons(ast.NodeVisitor):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Reason":
                     self._take(node)
 
+    @classmethod
+    def within(cls, function: ast.FunctionDef) -> Reasons:
+        """Look at one function's own names."""
+        reasons = cls(ast.Module(body=[function], type_ignores=[]))
+        reasons._function = function
+        return reasons
+
     def _take(self, call: ast.Call) -> None:
         params = self._keys(call.args[2], call.lineno) if len(call.args) > 2 else set()
         for code in self._codes(call.args[0]):
@@ -190,8 +198,10 @@ class Reasons(ast.NodeVisitor):
             case ast.Name():
                 return self._assigned(node.id, line)
             case ast.Call(func=ast.Attribute(attr=name)):
-                returns = [one.value for one in ast.walk(self._functions[name]) if isinstance(one, ast.Return)]
-                return set().union(*(self._keys(one, line) for one in returns if one is not None))
+                function = self._functions.get(name) or domain_functions()[name]
+                inside = Reasons.within(function)
+                returns = [one for one in ast.walk(function) if isinstance(one, ast.Return) and one.value is not None]
+                return set().union(*(inside._keys(one.value, one.lineno) for one in returns))
             case ast.Attribute(attr="params"):
                 return set().union(*trouble_params().values())
         raise AssertionError(ast.dump(node))
@@ -214,6 +224,13 @@ class Reasons(ast.NodeVisitor):
                 ):
                     keys = keys | {target.slice.value}
         return keys
+
+
+@functools.cache
+def domain_functions() -> dict[str, ast.FunctionDef]:
+    """Give every function of the domain by its name, for what one module has another one say."""
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted((MONITOR / "domain").rglob("*.py"))]
+    return {node.name: node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def trouble_params() -> dict[str, set[str]]:

@@ -13,13 +13,12 @@ CHILDREN = frozenset(
     }
 )  # fmt: skip
 DOWN = frozenset({"db.refused", "db.starting", "db.hung", "db.unreachable"})
-SEEN_ANYWAY = "realtime.broker_"
+SEEN_ANYWAY = frozenset({"realtime.broker_down", "realtime.broker_refuses_token"})
 """The broker's own state is seen without the database: it stays beside the reason of the blocked check."""
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "message_throughput.drop": ("recent_activity.silent",),
-    "realtime.slow": ("db.slow", "db.slow_path"),
+    "realtime.slow": ("db.slow",),
     "realtime.broker_refuses_token": ("monitor.clock_step",),
-    "cron.long_running": ("db.blocked",),
 }
 """Reasons that are seen, but follow from another one (catalogue, section 6.1); which services explain what is told by
 the profile."""
@@ -36,7 +35,7 @@ def blocks(reason: Reason | None) -> bool:
 
 def seen_anyway(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     """Give those reasons of a blocked check that are seen all the same."""
-    return tuple(reason for reason in reasons if reason.code.startswith(SEEN_ANYWAY))
+    return tuple(reason for reason in reasons if reason.code in SEEN_ANYWAY)
 
 
 def unsure(key: str, reason: Reason | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from monitor.domain.runs import Runs
 from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
 from monitor.domain.verdict import instant
 from tests.domain import build
@@ -454,3 +455,51 @@ def test_a_key_goes():
     change = one.apply(sample(2, listening()))
     assert change.patch["checks"]["realtime"]["also"] is None
     assert "also" not in entry(one, "realtime")
+
+
+def test_sections():
+    """Cron, services, settings and the monitor stand beside the checks, each in its own form, and are not counted."""
+    one = build.board(only=("db", "cron", "dify", "settings", "monitor"))
+    play(one, sample(1, pulse(answer(), "opened")), sample(1, build.jobs(NOON)), sample(1, build.probe()))
+    play(one, sample(1, build.entries()), sample(1, build.vitals()))
+    document = one.document
+    assert document["cron"]["jobs"]["sync"]["verdict"] == "ok"
+    assert document["services"]["dify"]["headline"] == {"value": 20, "unit": "ms"}
+    assert document["settings"]["system.model"]["value"] == "claude-haiku"
+    assert document["monitor"]["version"] == "0.1.0"
+    assert document["counts"] == {"ok": 1, "warn": 0, "fail": 0, "unknown": 0}
+    play(one, sample(2, build.probe(outcome="refused")), sample(3, build.probe(outcome="refused")))
+    assert one.document["services"]["dify"]["reason"] == "service.refused"
+    assert one.document["status"] == "healthy"
+    assert {step["check"] for step in one.document["transitions"].values()} >= {"services/dify", "cron"}
+
+
+def test_runs_of_a_job():
+    """The runs of a job are a series once they have been asked for; nobody else's are."""
+    one = build.board(only=("cron",))
+    assert one.series("cron_runs:sync", at(1)) is None
+    one.apply(sample(1, Runs(NOON, ["sync"], [NOON - 60], [NOON - 50], ["success"], [""])))
+    assert [run["status"] for run in one.series("cron_runs:sync", at(2))["runs"]] == ["success"]
+    assert board(only=("db",)).series("cron_runs:sync", at(2)) is None
+
+
+def test_explained():
+    """A reason that follows from a service's trouble says so, on its own entry and as soon as it does."""
+    one = build.board(only=("db", "recent_activity", "dify"))
+    play(one, sample(1, pulse(answer(), "opened")), sample(1, build.probe()), sample(1, activity(NOON, asked=9)))
+    assert said(one, "recent_activity") == ("warn", "recent_activity.bot_silent")
+    assert "explained_by" not in entry(one, "recent_activity")
+    change = play(one, sample(2, build.probe(outcome="refused")), sample(3, build.probe(outcome="refused")))
+    assert change.patch["checks"] == {"recent_activity": {"explained_by": "service.refused"}}
+    change = one.apply(sample(4, build.probe()))
+    assert change.patch["checks"] == {"recent_activity": {"explained_by": None}}
+
+
+def test_nobody_answers():
+    """A service that is silent while nothing else answers either may be well: it is our own network that is not."""
+    one = build.board(only=("db", "dify"))
+    silence = build.probe(outcome="timeout")
+    play(one, sample(1, pulse(None, "no_tcp")), sample(2, silence), sample(3, silence))
+    assert one.document["services"]["dify"]["reason"] == "unknown.blind"
+    play(one, sample(4, pulse(answer(), "opened")), sample(5, silence))
+    assert one.document["services"]["dify"]["reason"] == "service.timeout"

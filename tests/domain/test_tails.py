@@ -24,10 +24,7 @@ def probabilities(mean, variance):
     """Give P(X = 0), P(X = 1), ... by Panjer's recursion: p(k + 1) = p(k) (a + b / (k + 1))."""
     a = 1 - mean / variance
     b = mean * (1 - a) - a
-    if abs(a) < 1e-12:
-        term = math.exp(-mean)
-    else:
-        term = (mean / variance) ** (mean * mean / (variance - mean))
+    term = math.exp(-mean) if mean == variance else (mean / variance) ** (mean * mean / (variance - mean))
     count = 0
     while term > 1e-300 and count < 20_000:
         yield term

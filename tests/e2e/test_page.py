@@ -11,7 +11,9 @@ from playwright.async_api import expect
 from tests.daemon import Daemon
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
-CHECKS = ("db", "realtime", "triggers", "recent_activity", "message_throughput")
+CHECKS = (
+    "db", "realtime", "triggers", "cluster_coverage", "recent_activity", "feature_flags", "message_throughput",
+)  # fmt: skip
 SWEEP_S = 31
 
 
@@ -72,8 +74,10 @@ async def test_a_killed_database_turns_the_page_and_its_return_turns_it_back(pag
     await open_board(page, daemon)
     await demo.break_("crash-postgres")
     await shows(page, "db", "fail", "db.refused", within=1)
-    for check in CHECKS[1:]:
+    for check in set(CHECKS) - {"db", "feature_flags"}:
         await shows(page, check, "unknown", "unknown.blocked_by", within=1)
+    await shows(page, "cron", "unknown", "unknown.blocked_by", within=1)
+    await shows(page, "feature_flags", "ok", within=1)
     await expect(page.locator("#overall")).to_have_attribute("data-status", "degraded")
     await expect(page).to_have_title(re.compile("Terganggu"))
     await demo.mend("crash-postgres")
