@@ -46,6 +46,11 @@ def test_plan(capsys, file, command):
         "127.0.0.1:5432/huph as huph_monitor",
         "messages, conversations, notifications",
         "trg_messages_notify, trg_conversations_notify",
+        "Broker: none configured",
+        "Feature flags: /opt/huph/.env",
+        "Jobs: follow_up, retention_sweep",
+        "Services: dify (http://localhost:5001/health)",
+        "Settings: system.anthropic_model",
         "http://[::1]:9000/",
     ):
         assert word in err

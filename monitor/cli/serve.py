@@ -70,6 +70,16 @@ def _plan(loaded: config.Config) -> int:
     _say(f"Database {loaded.database.label} as {loaded.database.role or 'the default role'}.")
     _say(f"Channels: {', '.join(profile.channels)}.")
     _say(f"Triggers: {', '.join(trigger.name for trigger in profile.triggers)}.")
+    parts = {
+        "Broker": profile.broker.url if profile.broker is not None else "",
+        "Feature flags": (profile.flags.path or profile.flags.url or "SQL") if profile.flags is not None else "",
+        "Clusters": ", ".join(profile.clusters) or "those of the table" if profile.clusters is not None else "",
+        "Jobs": ", ".join(job.name for job in profile.jobs),
+        "Services": ", ".join(f"{service.name} ({service.label})" for service in profile.services),
+        "Settings": ", ".join(setting.key for setting in profile.settings),
+    }
+    for name, told in parts.items():
+        _say(f"{name}: {told}." if told else f"{name}: none configured, not watched.")
     _say(f"Page: http://{host}:{http.port}{http.base_path}")
     return 0
 

@@ -76,22 +76,23 @@ class Board:
 
     def series(self, name: str, at: At) -> Mapping[str, object] | None:
         """Give one of the long series that the document does not carry; None when there is none of that name."""
+        watch = self._watches.get("message_throughput")
+        memory = watch.judgement.memory if watch is not None else None
         match name:
             case "message_rates":
-                return self._rates.read()
+                counted = memory if isinstance(memory, message_throughput.Memory) else None
+                return self._rates.read(message_throughput.usual_band(counted) if counted is not None else None)
             case "db_latency":
                 return self._latency.read(at.wall)
             case "messages":
-                watch = self._watches.get("message_throughput")
-                memory = watch.judgement.memory if watch is not None else None
                 if not isinstance(memory, message_throughput.Memory) or memory.window is None:
                     return None
                 window = memory.window
                 return message_seconds(window.as_of(at.mono), memory.snapshot, window.within(at.mono))
             case _ if name.startswith("cron_runs:"):
                 cron = self._watches.get("cron")
-                memory = cron.judgement.memory if cron is not None else None
-                runs = memory.runs if isinstance(memory, CronMemory) else None
+                jobs = cron.judgement.memory if cron is not None else None
+                runs = jobs.runs if isinstance(jobs, CronMemory) else None
                 return runs_of(runs, name.removeprefix("cron_runs:")) if runs is not None else None
             case _:
                 return None
