@@ -168,7 +168,7 @@ def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], 
         "recent": Pull("message_throughput", found["recent"], recount, 1.0, arguments=lambda: (senders,)),
         "rates": Pull("message_throughput", found["rates"], recount, 1.0, arguments=lambda: (since(),)),
         "replies": Pull("message_throughput", found["replies"], recount, 1.0, optional=True),
-        "history": Pull("message_throughput", found["history"], sweep, 60.0, every=daily, optional=True),
+        "history": Pull("message_throughput", found["history"], sweep, 60.0, every=daily, optional=True, hinted=False),
         "activity": Pull(
             "recent_activity",
             found["activity"],

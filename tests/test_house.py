@@ -158,6 +158,7 @@ class Reasons(ast.NodeVisitor):
 
     def __init__(self, tree: ast.Module) -> None:
         self.found: dict[str, set[str]] = {}
+        self._tree = tree
         self._functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         for function in self._functions.values():
             self._function = function
@@ -182,6 +183,9 @@ class Reasons(ast.NodeVisitor):
             return {node.value}
         if isinstance(node, ast.JoinedStr):
             return set(trouble_params())
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            table = next(one for one in self._tree.body if _names(one) == [node.value.id])
+            return {one.value for one in ast.walk(table) if isinstance(one, ast.Constant) and CODE.fullmatch(one.value)}
         assert isinstance(node, ast.Name), ast.dump(node)
         constants = {one.value for one in ast.walk(self._function) if isinstance(one, ast.Constant)}
         return {value for value in constants if isinstance(value, str) and CODE.fullmatch(value)}
@@ -224,6 +228,12 @@ class Reasons(ast.NodeVisitor):
                 ):
                     keys = keys | {target.slice.value}
         return keys
+
+
+def _names(statement: ast.stmt) -> list[str]:
+    """Give the names that a statement of a module assigns."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return [one.id for one in targets if isinstance(one, ast.Name)]
 
 
 @functools.cache

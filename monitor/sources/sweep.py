@@ -27,7 +27,7 @@ class Pull:
     """One question of one check: how it is asked, by which session, and how soon it may be asked again (seconds).
 
     It is asked in every `every`-th sweep, with `arguments` made anew each time. An `optional` one may be turned away
-    without a word to the check.
+    without a word to the check. One that is not `hinted` is asked in its sweeps only, unless it was not answered yet.
     """
 
     check: str
@@ -36,6 +36,7 @@ class Pull:
     rest_s: float
     every: int = 1
     optional: bool = False
+    hinted: bool = True
     arguments: Callable[[], Sequence[object]] = tuple
 
 
@@ -50,12 +51,14 @@ class Puller:
         self._hint = hint
         self._wake = asyncio.Event()
         self._troubled = False
+        self._answered = True
         self._began: float | None = None
         self._longest = 0.0
 
     def look(self) -> None:
         """Ask as soon as it has rested."""
-        self._wake.set()
+        if self.pull.hinted or not self._answered:
+            self._wake.set()
 
     async def run(self) -> None:
         """Ask for ever."""
@@ -85,6 +88,7 @@ class Puller:
             facts = pull.query.read(rows)
         except Unavailable:
             # The pulse finds out what it means; this question waits until it is told to look again.
+            self._answered = False
             self._hint("db")
             return 0.0
         except Turned as turned:
@@ -98,14 +102,14 @@ class Puller:
             params = {"where": pull.query.name, "code": "profile"}
             self._trouble(Trouble(pull.check, pull.query.facts.__name__, "error", params))
             return self._clock.now().mono - started
-        self._troubled = False
+        self._troubled, self._answered = False, True
         self._emit(Sample(self._clock.now(), facts))
         return ms / 1000
 
     def _trouble(self, trouble: Trouble) -> None:
         if not self._troubled:
             log.warning("query.turned_away", query=self.pull.query.name, kind=trouble.kind, **trouble.params)
-        self._troubled = True
+        self._troubled, self._answered = True, False
         if not self.pull.optional:
             self._emit(Sample(self._clock.now(), trouble))
 

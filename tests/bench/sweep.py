@@ -65,7 +65,7 @@ async def _cost(admin: asyncpg.Connection) -> dict[str, float]:
 
     def daily(query: str) -> bool:
         """Tell the history, which is asked once a day, by its columns."""
-        return "as since" in query and '"window"' not in query
+        return "as start" in query and '"window"' not in query
 
     history = [row["ms"] for row in rows if daily(row["query"])]
     rest = [row["ms"] for row in rows if not daily(row["query"])]

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from monitor.clock import SystemClock
 from monitor.database import Session, Target
 from monitor.domain.signal import Sample, Trouble
+from monitor.domain.vitals import Round
 from monitor.refusals import Turned, Unavailable
 from monitor.sources.queries import Query
 from monitor.sources.sweep import Pull, Puller, Sweep
@@ -154,6 +155,31 @@ def test_turned_away_rests():
 def test_unavailable_waits():
     """Without a session nothing more is asked until it is told to look, or the next sweep comes."""
     assert rhythm(Desk(Unavailable()), 50, 12.5) == [0, 12.5, 42.5]
+
+
+def test_not_hinted():
+    """A question that is too dear for hints is asked in its sweeps only, but a miss is made up for at the next hint."""
+    assert rhythm(Desk(), 70, 0.01, 12.5, hinted=False) == [0, 30, 60]
+    assert rhythm(Desk(Unavailable(), 0.0), 50, 12.5, 20, hinted=False) == [0, 12.5, 42.5]
+    denied = Turned("permission", object="messages", right="SELECT")
+    assert rhythm(Desk(denied, 0.0), 50, 12.5, 20, hinted=False) == [0, 12.5, 42.5]
+
+
+def test_account():
+    """Each sweep tells how long its answers took in all, which took longest, and which are overdue."""
+
+    async def scene() -> list[Round]:
+        desks = {"quick": Desk(0.25), "slow": Desk(0.5), "stuck": Desk(200.0)}
+        pulls = [Pull(n, Query(f"{n}.sql", "", Count), desk, REST_S) for n, desk in desks.items()]  # type: ignore[arg-type]
+        emitted = Recorder()
+        async with running(Sweep(pulls, SWEEP_S, LoopClock(), emitted, Recorder())):
+            await asyncio.sleep(61)
+        return [signal.facts for signal in emitted.seen if isinstance(signal.facts, Round)]
+
+    first, second = leaping(scene())
+    assert first.slowest == second.slowest == "stuck"
+    assert (round(first.ms), round(second.ms)) == (30_750, 60_750)
+    assert (first.skipped, second.skipped) == (1, 1)
 
 
 def test_arguments():
