@@ -36,9 +36,6 @@ class Fault:
     back: float
     consequences: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return self.kind
-
 
 SWEEP = SWEEP_S + 2
 FAULTS = (
@@ -87,6 +84,7 @@ async def shows(page: Page, id_: str, verdict: str, code: str | None, within: fl
     await page.wait_for_selector(found, timeout=1000 * within)
 
 
+@pytest.mark.prove
 async def test_a_slow_bot_is_seen_in_its_replies(stage):
     """A bot that takes twenty seconds shows in the reply delay, while database and services answer normally."""
     demo, _, follower = stage
@@ -100,7 +98,13 @@ async def test_a_slow_bot_is_seen_in_its_replies(stage):
     await demo.mend("slow-bot")
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
+QUICK = {"stop-broker", "stop-service", "fail-cron", "remove-flags", "deactivate-counselor"}
+"""One of each new part runs with every change; the rest, some of which last minutes, in the long form."""
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(one, marks=() if one.kind in QUICK else pytest.mark.prove, id=one.kind) for one in FAULTS]
+)
 async def test_a_fault_turns_its_own_entry(page, stage, fault):
     """The page shows the catalogue's code on the entry at fault, nothing else turns red, and mending turns it back."""
     demo, daemon, follower = stage
@@ -118,6 +122,7 @@ async def test_a_fault_turns_its_own_entry(page, stage, fault):
         await shows(page, fault.id, "ok", None, 1)
 
 
+@pytest.mark.prove
 async def test_a_deaf_broker_is_told_from_a_silent_platform(page, stage):
     """A broker that stays connected and relays nothing is named once two signals in a row did not come."""
     demo, daemon, follower = stage
