@@ -35,7 +35,7 @@ class Job:
 
 
 JOBS = (
-    Job("follow_up", 12, 0.008, "429 rate_limit_error from the language model (example)", every=timedelta(minutes=20)),
+    Job("follow_up", 12, 0.003, "429 rate_limit_error from the language model (example)", every=timedelta(minutes=20)),
     Job(
         "retention_sweep", 45, 0.004, "canceling statement due to statement timeout (example)", every=timedelta(hours=4)
     ),

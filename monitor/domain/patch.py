@@ -21,6 +21,8 @@ def diff(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
     patch: dict[str, Json] = {key: None for key in old if key not in new}
     for key, value in new.items():
         before = old.get(key)
+        if before is value and key in old:
+            continue
         if isinstance(before, Mapping) and isinstance(value, Mapping):
             if inner := diff(before, value):
                 patch[key] = inner
