@@ -33,6 +33,16 @@ def test_day():
     }
 
 
+def test_band():
+    """What is usual is told per window of the day, in tenths; where it is not known, nothing is."""
+    told = taken([]).read(lambda start: (0.0, (start - LAST) / 300 + 287.04, 400.0))
+    assert set(told["band"]) == {"low", "usual", "high"}
+    assert told["band"]["low"] == [0.0] * 288
+    assert told["band"]["usual"] == [float(number) for number in range(288)]
+    assert told["band"]["high"] == [400.0] * 288
+    assert "band" not in taken([]).read()
+
+
 def test_nothing_yet():
     """Before any count the day is all zeros."""
     assert set(MessageRates(("user",)).read()["counts"]["user"]) == {0}

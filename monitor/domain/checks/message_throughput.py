@@ -24,6 +24,7 @@ WAIT_S = 10.0
 """How long the history of the weeks before is waited for, before anything is judged without it."""
 REST_S = 0.02
 """The rest between two parts of the history that is being learned."""
+CODES = {"drop": "message_throughput.drop", "spike": "message_throughput.spike"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +241,7 @@ class MessageThroughput:
     def _reasons(self, memory: Memory, count: int, now: float) -> tuple[Reason, ...]:
         if self._knows(memory, now):
             return tuple(
-                Reason(f"message_throughput.{kind}", Verdict.WARN, episode.params())
-                for kind, episode in memory.episodes.items()
+                Reason(CODES[kind], Verdict.WARN, episode.params()) for kind, episode in memory.episodes.items()
             )
         reasons = []
         if count > self.max_5m:
