@@ -36,6 +36,7 @@ class Watch:
     last_known: str = "unknown"
     flips: tuple[float, ...] = ()
     flapping: bool = False
+    blocked: bool = False
 
     @property
     def key(self) -> str:
@@ -102,9 +103,12 @@ class Watch:
         return flags
 
     def flip(self, verdict: Verdict, since: float, mono: float) -> None:
-        """Turn to another verdict, since that Unix second."""
+        """Turn to another verdict, since that Unix second; what a parent hides and shows again is no flapping."""
         self.verdict, self.since = verdict, since
-        self.flips = (*self.flips, mono)
+        blocked = self.reason is not None and self.reason.code == "unknown.blocked_by"
+        if not (blocked or self.blocked):
+            self.flips = (*self.flips, mono)
+        self.blocked = blocked
         self._count_flips(mono)
 
     def _count_flips(self, mono: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 from monitor.domain.checks.db import Db
 from monitor.domain.probing import Probe
 from monitor.domain.signal import Tick
-from monitor.domain.verdict import Judgement, Verdict
+from monitor.domain.verdict import Judgement, Reason, Verdict
 from monitor.domain.watch import CALM, FLAP_S, FLAPS, Watch
 from tests.domain.build import NOON, at, pulse
 
@@ -72,6 +72,18 @@ def test_flapping():
     for second in (0, 300, 601, 902):
         flip(slow, second)
     assert not slow.flapping
+
+
+def test_a_hidden_child_does_not_flap():
+    """Being hidden by its parent and shown again, however often, is no flapping of the child's own."""
+    one = watch()
+    for second in range(8):
+        one.reason = Reason("unknown.blocked_by", Verdict.UNKNOWN) if second % 2 == 0 else None
+        one.flip(Verdict.UNKNOWN if second % 2 == 0 else Verdict.OK, at(second).wall, at(second).mono)
+    assert not one.flapping
+    for second in range(8, 12):
+        flip(one, second)
+    assert one.flapping
 
 
 def test_calm_again():

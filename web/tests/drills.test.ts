@@ -82,10 +82,10 @@ describe('throughput', () => {
   });
 
   it('says so in a sentence, by the clock of the platform', () => {
-    expect(faced('message_throughput', en).about).toBe('16 in 5 min; on Sundays at 08:00 usually 14 ± 4');
-    expect(faced('message_throughput', id).about).toBe('16 dalam 5 mnt; Minggu pukul 08.00 biasanya 14 ± 4');
+    expect(faced('message_throughput', en).about).toBe('16 in 5 min; usually 14 ± 4 on Sundays at 08:00');
+    expect(faced('message_throughput', id).about).toBe('16 dalam 5 mnt; biasanya 14 ± 4 pada Minggu pukul 08.00');
     const abroad = { ...en, zone: 'Europe/Berlin' };
-    expect(faced('message_throughput', abroad).about).toContain('on Sundays at 08:00 WIB usually');
+    expect(faced('message_throughput', abroad).about).toContain('usually 14 ± 4 on Sundays at 08:00 WIB');
   });
 
   it('tells how long the bot takes to answer, and from which counts on it is more than chance', () => {

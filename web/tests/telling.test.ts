@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Place } from '../src/format/place';
 import { plain } from '../src/i18n/sentence';
 import { jobsOf, sectionOf, servicesOf, settingsOf } from '../src/live/sections';
-import type { Entry, HealthDocument } from '../src/live/wire';
+import type { Entry, HealthDocument, Verdict } from '../src/live/wire';
 import { besides, eventsOf, flagsOf, nameOf, reasonOf, wordOf } from '../src/views/telling';
 import { board, checkOf, TROUBLES, type Trouble } from './boards';
 import { NOW } from './sample';
@@ -55,10 +55,10 @@ describe('reasons', () => {
 
   it('say what is usual at this hour of the week, and whose messages', () => {
     expect(told(checkOf('message_throughput', 'throughput_drop'), id)).toBe(
-      '0 pesan (semua) dalam 5 menit; biasanya pada Minggu pukul 08.00 14 ± 4.',
+      '0 pesan (semua pengirim) dalam 5 menit; biasanya 14 ± 4 pada Minggu pukul 08.00.',
     );
     expect(told(checkOf('message_throughput', 'throughput_spike'), en)).toBe(
-      'Spike: 212 messages (user) in 5 min; on Sundays at 08:00 usually 8 ± 3.',
+      'Spike: 212 messages (user) in 5 min; usually 8 ± 3 on Sundays at 08:00.',
     );
   });
 
@@ -134,5 +134,47 @@ describe('names', () => {
       ['The monitor', '#/monitor'],
       ['Database', '#/checks/db'],
     ]);
+  });
+
+  it('are one line for all that are first seen to be OK, and for all that wait for the same', () => {
+    const one = (key: number, check: string, from: Verdict, to: Verdict, more = {}) => ({
+      key: String(key),
+      at: new Date(NOW - 60_000 + key * 1000).toISOString(),
+      check,
+      from,
+      to,
+      ...more,
+    });
+    const waits = { reason: 'unknown.blocked_by', params: { parent: 'db' } };
+    const all = [
+      one(9, 'triggers', 'ok', 'unknown', waits),
+      one(8, 'db', 'ok', 'fail', { reason: 'db.refused', params: { why: 'not_running' } }),
+      one(7, 'realtime', 'ok', 'unknown', waits),
+      one(5, 'services/dify', 'unknown', 'fail', { reason: 'service.timeout', params: { service: 'dify' } }),
+      one(3, 'realtime', 'unknown', 'ok'),
+      one(2, 'triggers', 'unknown', 'ok'),
+      one(1, 'db', 'unknown', 'ok'),
+    ];
+    const told = eventsOf(all, all, NOW, id).map(({ key, name, said, rest }) => [key, name, said, plain(rest)]);
+    expect(told.map(([key, name, said]) => `${key} ${name}: ${said}`)).toEqual([
+      '9 2 pemeriksaan: menunggu Database',
+      '8 Database: gangguan',
+      '5 Layanan dify: gangguan',
+      '3 3 pemeriksaan: terlihat normal',
+    ]);
+    expect(told.at(-1)?.[3]).toBe('Database, Triggers, Realtime');
+    expect(eventsOf(all, all, NOW, en)[0]?.said).toBe('waiting for Database');
+  });
+
+  it('stay apart when they are not of the same moment, or end a trouble', () => {
+    const one = (key: number, ago_s: number, check: string, from: Verdict) => ({
+      key: String(key),
+      at: new Date(NOW - ago_s * 1000).toISOString(),
+      check,
+      from,
+      to: 'ok' as const,
+    });
+    const all = [one(3, 10, 'db', 'unknown'), one(2, 20, 'triggers', 'fail'), one(1, 200, 'realtime', 'unknown')];
+    expect(eventsOf(all, all, NOW, en).map((event) => event.name)).toEqual(['Database', 'Triggers', 'Realtime']);
   });
 });

@@ -30,7 +30,7 @@ const GROWING: Record<string, { from: string; unit_s: number }> = {
   late_min: { from: 'expected_at', unit_s: 60 },
 };
 /** Parameters whose words stand in a group of another name. */
-const GROUPS: Record<string, string> = { parent: 'check', last_verdict: 'verdict' };
+const GROUPS: Record<string, string> = { parent: 'check', last_verdict: 'verdict', slowest: 'question' };
 
 export function sentence(telling: Telling, now: number, place: Place): Piece[] {
   const known = reasons as Record<string, Record<Place['language'], string>>;
@@ -71,6 +71,8 @@ function piece(name: string, telling: Telling, now: number, place: Place): Piece
       return { kind: 'plain', text: number(Math.max(0, Math.floor((now - began) / 1000 / growing.unit_s)), language) };
     }
   }
+  // The attempt that is under way; none failed yet makes it the first.
+  if (name === 'attempt' && value === 0) return { kind: 'plain', text: number(1, language) };
   if (typeof value === 'number') return { kind: 'plain', text: number(value, language) };
   if (Array.isArray(value)) return { kind: 'name', text: quoted(value.map(String).join(', ')) };
   if (typeof value === 'string' && value !== '') return worded(name, value, place);

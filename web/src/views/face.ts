@@ -26,8 +26,10 @@ export function face(name: string, check: Check, now: number, place: Place): Fac
   const { figure, unit } = headlined(name, check.headline, say, place);
   // A database that fails does not answer: its latency is of the time before.
   if (check.verdict === 'unknown' || (name === 'db' && check.verdict === 'fail')) {
-    const known = check.headline !== undefined;
-    const told = say(known ? 'card.last_known' : 'card.no_value');
+    const deaf = name === 'realtime' && check.headline?.value === 0;
+    const known = unit === '' ? say('card.last_known') : say('card.last_known_of', { unit });
+    // That no channel is heard is how it stands now.
+    const told = check.headline === undefined ? say('card.no_value') : deaf ? unit : known;
     return { figure, unit: told, past: true, about: undefined, limit: undefined };
   }
   return {
@@ -170,8 +172,13 @@ function thresholds(detail: Json | undefined, say: Say, place: Place): string | 
 export function replyTold(detail: Json | undefined, say: Say, place: Place): string | undefined {
   const [p50, p95] = [numberAt(detail, 'reply', 'p50_s'), numberAt(detail, 'reply', 'p95_s')];
   if (p50 === undefined || p95 === undefined) return undefined;
-  const values = { p50: precise(p50, place.language), p95: precise(p95, place.language) };
+  const values = { p50: swift(p50, place), p95: swift(p95, place) };
   return say('throughput.reply_told', values);
+}
+
+/** It comes in tenths, and no answer takes no time at all. */
+export function swift(seconds: number, place: Place): string {
+  return precise(seconds === 0 ? 0.01 : seconds, place.language);
 }
 
 /** The headline of a drill-down when there is nothing to complain of. */

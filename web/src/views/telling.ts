@@ -65,22 +65,80 @@ export function besides(check: Entry, now: number, place: Place): ToldReason[] {
   return own && check.reason ? [{ code: check.reason, verdict: check.verdict, pieces: own }, ...also] : also;
 }
 
+/** What several have in common within so short a time is one event: all are first seen, or all wait for the same. */
+const TOGETHER_MS = 30_000;
+
+/** What a transition has in common with others: which of them are one line. */
+function kindOf(all: NamedTransition[], one: NamedTransition): string | undefined {
+  if (one.reason === 'unknown.blocked_by') return `waits ${one.params?.parent}`;
+  const plain = one.from === 'unknown' && one.to === 'ok' && one.reason === undefined;
+  return plain && recoveredAfter(all, one) === undefined ? 'seen' : undefined;
+}
+
+/** Each transition, or together with it the earlier ones of its kind; the place is that of the newest. */
+function together(all: NamedTransition[], shown: NamedTransition[]): NamedTransition[][] {
+  const open = new Map<string, { until: number; group: NamedTransition[] }>();
+  const groups: NamedTransition[][] = [];
+  for (const one of shown) {
+    const [kind, moment] = [kindOf(all, one), Date.parse(one.at)];
+    const found = kind === undefined ? undefined : open.get(kind);
+    if (found && found.until - moment <= TOGETHER_MS) {
+      found.group.push(one);
+      continue;
+    }
+    const group = [one];
+    if (kind !== undefined) open.set(kind, { until: moment, group });
+    groups.push(group);
+  }
+  return groups;
+}
+
+/** One line for all of a group; their names stand below it, so that nothing is lost. */
+function foldedOf(
+  group: NamedTransition[],
+  first: NamedTransition,
+  moment: number,
+  now: number,
+  place: Place,
+): ToldEvent {
+  const keys = [...group].reverse().map((one) => one.check);
+  const services = keys.filter((key) => key.startsWith(SERVICE));
+  const names = [...keys.filter((key) => !services.includes(key)), ...services].map((key) => nameOf(key, place));
+  const parent = nameOf(String(first.params?.parent), place);
+  return {
+    key: first.key,
+    moment,
+    time: stamp(moment, now, place),
+    verdict: first.to,
+    name: text('events.folded', place.language, { count: group.length }),
+    said:
+      first.to === 'ok' ? text('events.seen_ok', place.language) : text('events.waiting', place.language, { parent }),
+    rest: [{ kind: 'plain', text: capital(names.join(', ')) }],
+  };
+}
+
 export function eventsOf(all: NamedTransition[], shown: NamedTransition[], now: number, place: Place): ToldEvent[] {
-  return shown.flatMap((transition) => {
-    const moment = parse(transition.at);
-    if (moment === undefined) return [];
+  return together(all, shown).flatMap((group): ToldEvent[] => {
+    const transition = group[0];
+    const moment = parse(transition?.at);
+    if (transition === undefined || moment === undefined) return [];
+    if (group.length > 1) return [foldedOf(group, transition, moment, now, place)];
     const { reason, params } = transition;
-    return {
-      key: transition.key,
-      moment,
-      time: stamp(moment, now, place),
-      verdict: transition.to,
-      name: capital(nameOf(transition.check, place)),
-      href: toWatched(transition.check),
-      said: saidOf(all, transition, place),
-      rest:
-        reason === undefined ? [] : sentence({ code: reason, params: params ?? {}, since: transition.at }, now, place),
-    };
+    return [
+      {
+        key: transition.key,
+        moment,
+        time: stamp(moment, now, place),
+        verdict: transition.to,
+        name: capital(nameOf(transition.check, place)),
+        href: toWatched(transition.check),
+        said: saidOf(all, transition, place),
+        rest:
+          reason === undefined
+            ? []
+            : sentence({ code: reason, params: params ?? {}, since: transition.at }, now, place),
+      },
+    ];
   });
 }
 

@@ -14,7 +14,7 @@ export interface Cluster {
 /** With `seen` false the last state is shown, and proves nothing. */
 export function clustersOf(detail: Json | undefined, seen: boolean): Cluster[] {
   return entriesAt(detail, 'clusters').map(([name, row]) => {
-    const assigned = entriesAt(row, 'counselors');
+    const assigned = entriesAt(row, 'counselors').sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
     const covered = flagAt(row, 'covered') === true;
     const expected = flagAt(row, 'expected') !== false;
     return {
