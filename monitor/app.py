@@ -15,8 +15,9 @@ from monitor.config import Config
 from monitor.database import Session
 from monitor.domain.board import Board
 from monitor.domain.checks.feature_flags import FlagSettings
+from monitor.domain.checks.message_throughput import Recount
 from monitor.domain.series import DAY_S, HOUR_S
-from monitor.domain.signal import Emit, Sample
+from monitor.domain.signal import Emit, Sample, Signal
 from monitor.engine import Engine
 from monitor.outputs import transitions_log
 from monitor.outputs.hub import Hub
@@ -52,9 +53,20 @@ class App:
             at=clock.now(),
             explains=profile.explains,
         )
+        self._services: Services | None = None
+        self._flags: FlagsSource | None = None
+        self._broker: BrokerClient | None = None
+        self._clock_ahead_s: float | None = None
         hub = Hub(board.document, board.evidence, clock)
         engine = Engine(board, clock, [hub.publish, transitions_log.publish], self._look_again)
-        emit, sweep_s, sample_s = engine.emit, limits["sweep_s"], limits["sample_s"]
+        sweep_s, sample_s = limits["sweep_s"], limits["sample_s"]
+
+        def emit(signal: Signal) -> None:
+            if isinstance(signal, Sample) and isinstance(signal.facts, Recount):
+                # Its snapshot is as old as the recount took: milliseconds.
+                self._clock_ahead_s = signal.facts.now - signal.at.wall
+            engine.emit(signal)
+
         connect_timeout_s, query_timeout_s = limits["connect_timeout_s"], limits["query_timeout_s"]
         recount = Session(config.database, "recount", connect_timeout_s, query_timeout_s)
         sweep = Session(config.database, "sweep", connect_timeout_s, query_timeout_s)
@@ -85,6 +97,7 @@ class App:
             emit=emit,
             subscribers=lambda: len(hub.subscribers),
             refused=hub.refused,
+            database_clock_s=lambda: self._clock_ahead_s,
             stall_s=limits["stall_s"],
             clock_step_s=limits["clock_step_s"],
         )
@@ -98,7 +111,7 @@ class App:
         ]
         names = Names(lambda resolver: emit(Sample(clock.now(), resolver)))
         if profile.services:
-            services = Services(
+            self._services = Services(
                 profile.services,
                 sweep_s=sweep_s,
                 timeout_s=limits["service_timeout_s"],
@@ -107,12 +120,12 @@ class App:
                 names=names,
                 lag_since=vitals.lag_since,
             )
-            self._endless.append(("services", services.run))
+            self._endless.append(("services", self._services.run))
         if profile.flags is not None:
-            flags = self._flags(profile.flags, config, sweep, names, clock=clock, emit=emit)
-            self._endless.append(("feature flags", flags.run))
+            self._flags = self._flags_source(profile.flags, config, sweep, names, clock=clock, emit=emit)
+            self._endless.append(("feature flags", self._flags.run))
         if profile.broker is not None:
-            broker = BrokerClient(
+            self._broker = BrokerClient(
                 profile.broker,
                 clock,
                 emit,
@@ -120,7 +133,7 @@ class App:
                 sweep_s=sweep_s,
                 connect_timeout_s=connect_timeout_s,
             )
-            self._endless.append(("broker", broker.run))
+            self._endless.append(("broker", self._broker.run))
         self._sessions = (recount, sweep)
         self._server = Server(
             hub=hub,
@@ -133,7 +146,7 @@ class App:
         )
 
     @staticmethod
-    def _flags(
+    def _flags_source(
         flags: FlagSettings, config: Config, session: Session, names: Names, *, clock: Clock, emit: Emit
     ) -> FlagsSource:
         limits, ask = config.profile.limits, None
@@ -162,8 +175,18 @@ class App:
 
     def _look_again(self, check: str) -> None:
         """Look at this check again: the board says that what hid it is gone."""
-        if check == "realtime":
+        whole = check == "monitor"  # it stood still: nothing that was seen before may be trusted
+        if whole or check == "realtime":
             self._listener.wake()
+            if self._broker is not None:
+                self._broker.wake()
+        if self._flags is not None and (whole or check == "feature_flags"):
+            self._flags.look()
+        if self._services is not None:
+            self._services.look(None if whole else check)
+        if whole:
+            self._pulse.wake()
+            self._sweep.look_everywhere()
         else:
             self._sweep.look(check)
 

@@ -88,6 +88,7 @@ def checks(config: Config) -> list[Check]:
             clock_step_s=limits["clock_step_s"],
             note_min=limits["note_min"],
             version=__version__,
+            ttl_s=2 * limits["sample_s"] + limits["connect_timeout_s"],
         )
     )
     return made
@@ -98,7 +99,8 @@ def _realtime(profile: Profile, ttl_s: float) -> Realtime:
     return Realtime(
         channels={name: channel.realtime for name, channel in profile.channels.items()},
         canary_deadline_s=limits["canary_deadline_s"],
-        ttl_s=ttl_s,
+        # The broker is told of in every sample, PostgreSQL's side in every sweep.
+        ttl_s=max(ttl_s, 2 * limits["sample_s"] + limits["connect_timeout_s"]),
         triggers=profile.triggers,
         relays=broker.relays if broker is not None else {},
         broker=broker is not None,

@@ -259,7 +259,7 @@ def _settings(reader: Reader) -> tuple[Setting, ...]:
         part.done("type, pattern, choices, needed, secret")
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             part.wrong("pattern", pattern, f"is no regular expression: {error}.")
             pattern = ""
         if (kind == "choice") != bool(choices):

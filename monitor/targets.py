@@ -61,9 +61,11 @@ def _is_http(url: str) -> bool:
 
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
-    return (
-        bool(re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host)) and port.isdecimal() and 0 < int(port) < 65_536
-    )
+    try:
+        numbered = bool(urlsplit(f"//{text}").port) and port.isascii()
+    except ValueError:
+        return False
+    return numbered and bool(re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host))
 
 
 def flags(reader: Reader, telling: Collection[str]) -> FlagSettings | None:
@@ -76,6 +78,8 @@ def flags(reader: Reader, telling: Collection[str]) -> FlagSettings | None:
     wanted = part.part("expected")
     expected = {name: wanted.text(name, "text", one_of=("bool", "int", "text")) for name in wanted.names()}
     part.done("source, path, url, applied_by, expected")
+    if not path.isprintable():
+        part.wrong("path", path, "holds a character that no path has.")
     if source == "file" and not path:
         part.wrong("path", None, "is missing; name the file that holds the flags.")
     if source == "http" and not _is_http(url):

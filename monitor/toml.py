@@ -42,7 +42,11 @@ def lay(table: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:
 def lay_deep(table: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:
     """Lay values over a section of a table, and tables within it over those that stand there."""
     present = table.get(section, {})
-    if not values or not isinstance(present, Mapping):
+    if not values:
+        return
+    if not isinstance(present, Mapping):
+        # A table in the place of a value is left for `Reader` to refuse.
+        table[section] = dict(values)
         return
     merged = dict(present)
     for key, value in values.items():

@@ -194,14 +194,19 @@ class Replay:
             yield sweep, True
             sweep += self.sweep_s
 
-    def watch(self, begin: float, end: float) -> Iterator[tuple[float, str, dict]]:
-        """Look from one instant to another; give each reason as it begins: when, code, params."""
-        before: set[str] = set()
+    def looks(self, begin: float, end: float) -> Iterator[float]:
+        """Look from one instant to another; give each instant at which it has looked."""
         for now, sweep in self.instants(begin, end):
             self.recount(now)
             if sweep:
                 self.rates(now)
             self.recent(now)
+            yield now
+
+    def watch(self, begin: float, end: float) -> Iterator[tuple[float, str, dict]]:
+        """Look from one instant to another; give each reason as it begins: when, code, params."""
+        before: set[str] = set()
+        for now in self.looks(begin, end):
             codes = {reason.code: reason.params for reason in self.judgement.reasons}
             for code in codes.keys() - before:
                 yield now, code, dict(codes[code])

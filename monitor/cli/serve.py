@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from monitor import config, logs
 from monitor.app import App
 from monitor.demo import state
+from monitor.domain.checks.feature_flags import FlagSettings
 from monitor.errors import MonitorError
 
 DEMO_STOPS_S = 4.0
@@ -71,8 +73,8 @@ def _plan(loaded: config.Config) -> int:
     _say(f"Channels: {', '.join(profile.channels)}.")
     _say(f"Triggers: {', '.join(trigger.name for trigger in profile.triggers)}.")
     parts = {
-        "Broker": profile.broker.url if profile.broker is not None else "",
-        "Feature flags": (profile.flags.path or profile.flags.url or "SQL") if profile.flags is not None else "",
+        "Broker": _shown(profile.broker.url) if profile.broker is not None else "",
+        "Feature flags": _flags(profile.flags) if profile.flags is not None else "",
         "Clusters": ", ".join(profile.clusters) or "those of the table" if profile.clusters is not None else "",
         "Jobs": ", ".join(job.name for job in profile.jobs),
         "Services": ", ".join(f"{service.name} ({service.label})" for service in profile.services),
@@ -82,6 +84,15 @@ def _plan(loaded: config.Config) -> int:
         _say(f"{name}: {told}." if told else f"{name}: none configured, not watched.")
     _say(f"Page: http://{host}:{http.port}{http.base_path}")
     return 0
+
+
+def _flags(flags: FlagSettings) -> str:
+    return {"file": flags.path, "http": _shown(flags.url)}.get(flags.source, "SQL")
+
+
+def _shown(url: str) -> str:
+    """Give an address without its query, which may hold a token."""
+    return urlsplit(url)._replace(query="", fragment="").geturl()
 
 
 @contextmanager

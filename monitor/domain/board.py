@@ -127,7 +127,7 @@ class Board:
         for watch in [watch for key, watch in self._watches.items() if key in touched]:
             new = document.entry(watch)
             changes = patch.diff(watch.entry, new)
-            if document.noticeable(changes):
+            if document.noticeable(changes, watch.check.section):
                 watch.entry = new
                 patches = document.lay(patches, document.place(watch, changes))
         if not patches and not happened:
@@ -187,17 +187,22 @@ class Board:
                 self._blocked_by = Reason("unknown.blocked_by", Verdict.UNKNOWN, params)
             if self._seen_down is not None or (unseen and not watch.troubles):
                 reason, also = self._blocked_by, folding.seen_anyway(watch.judgement.reasons)
-        elif folding.unsure(watch.key, reason) and not self._anybody_answers():
+        elif folding.unsure(watch.key, reason) and not self._anybody_answers(watch, at):
             assert reason is not None
             target = str(watch.judgement.detail.get("target", watch.check.name))
             blind = {"target": target, "since": instant(watch.since)}
             reason, also = Reason("unknown.blind", Verdict.UNKNOWN, blind), ()
         watch.reason, watch.also = reason, also
 
-    def _anybody_answers(self) -> bool:
-        """Say whether any target proves that our own network works."""
+    def _anybody_answers(self, silent: Watch, at: At) -> bool:
+        """Say whether another target has proven, since this one fell silent, that our own network works."""
+        since = silent.judgement.since if silent.judgement.since is not None else at.wall
         return any(
-            watch.observed is not None and folding.answers(key, watch.reason) for key, watch in self._watches.items()
+            watch is not silent
+            and watch.observed is not None
+            and (key == folding.PARENT or watch.observed.wall >= since)
+            and folding.answers(key, watch.reason)
+            for key, watch in self._watches.items()
         )
 
     def _explain(self) -> set[str]:

@@ -75,7 +75,7 @@ class Figures:
         """Believe of an answer what makes sense; that there was one is a round trip in any case."""
         answer = told if isinstance(told, Mapping) else {}
         subscribers, listens = answer.get("subscribers"), answer.get("listens")
-        counted = isinstance(subscribers, int) and not isinstance(subscribers, bool) and subscribers >= 0
+        counted = isinstance(subscribers, int) and not isinstance(subscribers, bool) and 0 <= subscribers < 2**53
         return cls(round_trip_ms, subscribers if counted else None, listens if isinstance(listens, bool) else None)
 
 

@@ -28,7 +28,7 @@ def entry(watch: Watch) -> dict[str, object]:
     """Give a watched thing's form in the document; what is not known is absent."""
     judgement = watch.judgement
     if watch.check.section == "settings":
-        return _settings(watch)
+        return _parts(watch, judgement.detail)
     result: dict[str, object] = _verdict(watch)
     if watch.also:
         result["also"] = {one.code: {"verdict": one.verdict.value, "params": dict(one.params)} for one in watch.also}
@@ -42,6 +42,8 @@ def entry(watch: Watch) -> dict[str, object]:
     if judgement.headline is not None:
         result["headline"] = dict(judgement.headline)
     result["limits"] = dict(watch.check.limits)
+    if isinstance(jobs := judgement.detail.get("jobs"), Mapping):
+        return {"jobs": _parts(watch, jobs), **result}
     return {**judgement.detail, **result} if watch.check.section not in NAMED else result | {"detail": judgement.detail}
 
 
@@ -52,14 +54,16 @@ def _verdict(watch: Watch) -> dict[str, object]:
     return result
 
 
-def _settings(watch: Watch) -> dict[str, object]:
-    """Give every setting with its own verdict; what cannot be read now is unknown, whatever it was before."""
-    entries = {key: value for key, value in watch.judgement.detail.items() if isinstance(value, Mapping)}
+def _parts(watch: Watch, parts: Mapping[str, object]) -> dict[str, object]:
+    """Give settings or jobs with their own verdicts; what cannot be seen now is unknown, whatever it was before."""
+    entries = {key: value for key, value in parts.items() if isinstance(value, Mapping)}
     if watch.verdict is not Verdict.UNKNOWN:
         return dict(entries)
-    own = {"verdict", "reason", "params"}
-    unknown = _verdict(watch)
-    return {key: {k: v for k, v in value.items() if k not in own} | unknown for key, value in entries.items()}
+    own, unknown = {"verdict", "reason", "params"}, _verdict(watch)
+    return {
+        key: value if value.get("enabled") is False else {k: v for k, v in value.items() if k not in own} | unknown
+        for key, value in entries.items()
+    }
 
 
 def place(watch: Watch, value: object) -> dict[str, object]:
@@ -82,8 +86,10 @@ def rank(check: Check) -> int:
     return ORDER.index(check.name) if check.section == "checks" else len(ORDER)
 
 
-def noticeable(patch: Mapping[str, object]) -> bool:
-    """Say whether a reader would notice this patch of an entry."""
+def noticeable(patch: Mapping[str, object], section: str = "checks") -> bool:
+    """Say whether a reader would notice this patch of an entry; the keys of `settings` are the platform's own."""
+    if section == "settings":
+        return bool(patch)
     if patch.keys() - VOLATILE - {"detail"}:
         return True
     detail = patch.get("detail")

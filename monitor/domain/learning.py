@@ -12,8 +12,8 @@ from monitor.domain.lessons import Counted, Slot, taught
 DAY_S = 86_400.0
 LATE_S = 60
 """A quarter of an hour is learned so long after its end: transactions that commit late are in it then."""
-PART = 336
-"""Slots learned at once, half a week of them: about 15 ms."""
+PART = 168
+"""Slots learned at once, less than two days of them: about 15 ms."""
 _SPANS = 100
 
 Spans = tuple[tuple[float, float], ...]

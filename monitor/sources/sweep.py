@@ -127,6 +127,11 @@ class Sweep:
             if puller.pull.check == check:
                 puller.look()
 
+    def look_everywhere(self) -> None:
+        """Look at everything again."""
+        for puller in self._pullers:
+            puller.look()
+
     async def run(self) -> None:
         """Ask for ever."""
         async with asyncio.TaskGroup() as group:

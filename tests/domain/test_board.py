@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from monitor.domain.runs import Runs
 from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
@@ -503,3 +504,31 @@ def test_nobody_answers():
     assert one.document["services"]["dify"]["reason"] == "unknown.blind"
     play(one, sample(4, pulse(answer(), "opened")), sample(5, silence))
     assert one.document["services"]["dify"]["reason"] == "service.timeout"
+
+
+def test_a_setting_may_have_any_name():
+    """A setting that is named as a key of an entry is told when it changes, like every other one."""
+    one = build.board(only=("db", "settings"))
+    named = replace(build.entries("x"), key=["source"])
+    one.apply(sample(1, named))
+    change = one.apply(sample(2, replace(named, value=["y"])))
+    assert change.patch["settings"]["source"]["value"] == "y"
+
+
+def test_blocked_jobs():
+    """While the database hides the jobs, each of them is unknown because of it; no part of it still says ok."""
+    one = build.board(only=("db", "cron"))
+    play(one, sample(1, pulse(answer(), "opened")), sample(1, build.jobs(NOON)), sample(5, pulse(None, "refused")))
+    assert one.document["cron"]["jobs"]["sync"]["verdict"] == "unknown"
+    assert one.document["cron"]["jobs"]["sync"]["reason"] == BLOCKED
+    play(one, sample(6, pulse(answer(), "opened")), sample(7, build.jobs(NOON + 7)))
+    assert one.document["cron"]["jobs"]["sync"]["verdict"] == "ok"
+
+
+def test_our_own_network_is_lost():
+    """When everything falls silent at once, no service is called failing for it, not even for a moment."""
+    one = build.board(only=("db", "dify"))
+    play(one, sample(1, pulse(answer(), "opened")), sample(1, build.probe()), sample(3, pulse(None, "no_tcp")))
+    play(one, sample(4, build.probe(outcome="timeout")), sample(5, build.probe(outcome="timeout")))
+    assert one.document["services"]["dify"]["reason"] == "unknown.blind"
+    assert "fail" not in {step["to"] for step in one.document["transitions"].values()}

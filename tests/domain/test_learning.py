@@ -30,7 +30,7 @@ def slots(learning):
 
 
 def test_history_in_parts():
-    """The weeks before are learned in parts of half a week, and nothing is thrown away in between."""
+    """The weeks before are learned in parts, and nothing is thrown away in between."""
     now = MONDAY + 10 * DAY_S + LATE_S
     learning = NEW.take(now, MONDAY, *rows(MONDAY, int(now)))
     assert slots(learning) == 0

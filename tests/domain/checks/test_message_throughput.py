@@ -244,7 +244,7 @@ def test_learned_in_parts():
         assert CHECK.judge(recent(), judgement, at(0)).memory.learning is judgement.memory.learning
         judgement = CHECK.judge(Tick(moment), judgement, moment)
         parts += 1
-    assert parts == 16
+    assert parts == 32
     assert codes(judgement) == SPIKE
 
 
