@@ -38,7 +38,7 @@ def found_after(said, begin, code, within=4 * HOUR):
 
 @pytest.mark.parametrize(("floor", "most"), [(False, 0.3), (True, 0.5)])
 def test_false_alarms(floor, most):
-    """Where nothing is wrong it speaks less than 0.3 times a week; where somebody always writes, less than 0.5 times."""
+    """Where nothing is wrong it speaks less than 0.3 times a week; where somebody always writes, 0.5."""
     begin = MONDAY + LEARNED * WEEK
     counts = []
     for seed in SEEDS:
