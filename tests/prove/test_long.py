@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from monitor.sources import payload
 from tests.bench.stage import stage
 from tests.daemon import Daemon
-from tests.domain.test_board import Life
+from tests.domain.test_life import Life
 from tests.integration.test_exactness import compare, write_at_random
 from tests.integration.test_faults import CHILDREN, well
 
