@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from importlib import resources
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,6 +11,9 @@ import asyncpg
 import pytest
 
 CLINIC = Path(__file__).parent.parent / "profiles" / "clinic"
+HUPH = Path(str(resources.files("monitor.profiles") / "huph"))
+COMMON = ("connections", "storage", "statements", "triggers")
+"""Questions about PostgreSQL itself, which are the same on every platform."""
 ROLE = "clinic_watch"
 
 
@@ -35,11 +40,21 @@ async def say(owner, author="patient", count=1):
     await owner.execute(statement, author, count)
 
 
-async def test_a_clinic(clinic, start_daemon):
+@pytest.fixture
+def profile(tmp_path):
+    """The clinic's profile in a folder of its own, with the questions that every platform is asked."""
+    folder = tmp_path / "clinic"
+    shutil.copytree(CLINIC, folder)
+    for name in COMMON:
+        shutil.copy(HUPH / "queries" / f"{name}.sql", folder / "queries")
+    return folder
+
+
+async def test_a_clinic(clinic, profile, start_daemon):
     """Its checks are well, each of them turns by its own cause, and what it does not have is not in the document."""
     owner, dsn = clinic
     await say(owner)
-    daemon = await start_daemon(dsn, config=f'profile = "{CLINIC}"', services="", limits="", flags_path=False)
+    daemon = await start_daemon(dsn, config=f'profile = "{profile}"', services="", limits="", flags_path=False)
     follower = await daemon.settled()
     await follower.until(lambda d: d["status"] == "healthy", 10)
     document = follower.document
