@@ -52,7 +52,8 @@ def configure(*, as_json: bool | None = None, level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # One write with its end: lines of the daemon and of its demo, on one pipe, never run into each other.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     # aiohttp and asyncio speak through the standard library; only their warnings matter here.

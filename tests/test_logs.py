@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pty
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,19 @@ def test_one_line(capsys, end):
     [told] = [json.loads(said)]
     assert told["value"] == value
     assert told["nested"] == {f"key{end}": [value]}
+
+
+def test_written_at_once():
+    """A line and its end are one write, also where Python does not buffer: two processes may share one pipe."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, its:
+        script = "import structlog; from monitor import logs; logs.configure(as_json=True);"
+        script += "structlog.get_logger().info('one.told'); structlog.get_logger().info('two.told')"
+        command, environment = [sys.executable, "-c", script], {**os.environ, "PYTHONUNBUFFERED": "1"}
+        subprocess.run(command, stderr=its.fileno(), env=environment, check=True)
+        writes = [ours.recv(65_536) for _ in range(2)]
+    assert [json.loads(line)["event"] for line in writes] == ["one.told", "two.told"]
+    assert all(line.endswith(b"}\n") for line in writes)
 
 
 def test_form(capsys):
