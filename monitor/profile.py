@@ -37,6 +37,11 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "elevated_ms": (1, 60_000),
     "slow_ms": (1, 60_000),
     "saturated_pct": (1, 100),
+    "lock_wait_s": (0.1, 3600),
+    "commit_waiters": (1, 10_000),
+    "queue_warn_pct": (0.001, 100),
+    "queue_drop_pct": (0.001, 100),
+    "queue_fail_pct": (0.001, 100),
     "query_timeout_s": (0.1, 60),
     "connect_timeout_s": (0.1, 60),
     "canary_deadline_s": (0.1, 60),
@@ -46,6 +51,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "relay_proof_min": (1, 1440),
     "hop_slow_ms": (1, 60_000),
     "storm_per_s": (1, 1_000_000),
+    "mute_rows": (1, 100_000),
+    "mute_settle_s": (0.1, 3600),
+    "leak_hold_min": (1, 1440),
     "quiet_h": (0.01, 1000),
     "silent_h": (0.01, 1000),
     "bot_window_min": (1, 1440),
@@ -65,12 +73,17 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "note_min": (1, 1440),
 }
 """The thresholds, each with the least and the most that make sense."""
-COUNTS = {"bot_window_min", "bot_min_user", "max_5m", "min_60m", "relay_misses", "fails_24h", "learning_days"}
+COUNTS = {
+    "bot_window_min", "bot_min_user", "max_5m", "min_60m", "relay_misses", "fails_24h", "learning_days",
+    "commit_waiters", "mute_rows",
+}  # fmt: skip
 """Thresholds that count things: whole numbers."""
 BELOW = (
     ("quiet_h", "silent_h", "a note comes before a warning"),
     ("elevated_ms", "slow_ms", "a note comes before a warning"),
     ("lag_ms", "stall_s", "a stutter is shorter than a stall"),
+    ("queue_warn_pct", "queue_drop_pct", "a warning comes before we stop listening"),
+    ("queue_drop_pct", "queue_fail_pct", "we stop listening before the platform fails"),
 )
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

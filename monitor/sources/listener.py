@@ -156,6 +156,7 @@ class Listener:
         nonce = secrets.token_hex(8)
         back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._awaited = (nonce, back)
+        sent_at = self._clock.now().mono
         try:
             _, ms = await self._speaker.ask("select pg_notify($1, $2)", TEST_CHANNEL, nonce, timeout=self._deadline_s)
         except (Unavailable, Turned):
@@ -172,7 +173,7 @@ class Listener:
         async with asyncio.timeout(self._deadline_s):
             rows = await connection.fetch("select pg_listening_channels() as channel")
         heard = frozenset(row["channel"] for row in rows) & self._channels.keys()
-        self._emit(Sample(self._clock.now(), Listening(frozenset(heard), took)))
+        self._emit(Sample(self._clock.now(), Listening(frozenset(heard), took, sent_at)))
         missing = sorted(self._channels.keys() - heard)
         if missing:
             log.warning("channel.missed", channels=missing)
