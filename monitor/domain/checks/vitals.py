@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.domain.connection import Connections
 from monitor.domain.damping import Streak, settled
-from monitor.domain.listening import Listening
+from monitor.domain.listening import Listening, QueueHeld, SignalLost
 from monitor.domain.probing import Probe, Resolver
 from monitor.domain.signal import At, Gap
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant, primary
@@ -35,6 +35,7 @@ class Memory:
     shown_signal_ms: float | None = None
     shown_round: Round | None = None
     queue_pct: float | None = None
+    held: QueueHeld | None = None
     peaks: tuple[tuple[float, float], ...] = ()
     stall_ms: float = 0.0
     stalled_until: float = -math.inf
@@ -50,6 +51,7 @@ class Memory:
     exhausted: Tally = field(default_factory=Tally)
     gaps: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     deaf_since: str = ""
+    heard_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Monitor:
 
     name = "monitor"
     section = "monitor"
-    takes = (Vitals, Round, Gap, Listening, Resolver, Connections, Probe)
+    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Connections, Probe)
     evidence = (Vitals,)
 
     @property
@@ -92,8 +94,13 @@ class Monitor:
             case Round():
                 memory = self._take_round(memory, facts)
             case Gap() if not memory.deaf_since:
-                memory = self._take_gap(memory, instant(facts.at.wall), {"cause": facts.cause})
-                memory = replace(memory, deaf_since=instant(facts.at.wall))
+                memory = self._take_deafness(memory, facts.at.wall, facts.cause)
+            case SignalLost() if not memory.deaf_since:
+                # From the last moment on at which it was proven that signals come, nobody knows.
+                cause = "unlistened" if facts.channels is not None and not facts.pooled else "after_hung"
+                memory = self._take_deafness(memory, memory.heard_until or memory.started_at, cause)
+            case QueueHeld():
+                memory = replace(memory, held=facts)
             case Listening():
                 memory = self._take_listening(memory, facts, at)
             case Resolver():
@@ -178,6 +185,10 @@ class Monitor:
         gaps = {**memory.gaps, since: {"from": since, **rest, "healed": False}}
         return replace(memory, gaps={key: gaps[key] for key in list(gaps)[-KEPT:]})
 
+    def _take_deafness(self, memory: Memory, since: float, cause: str) -> Memory:
+        memory = self._take_gap(memory, instant(since), {"cause": cause})
+        return replace(memory, deaf_since=instant(since))
+
     @staticmethod
     def _take_listening(memory: Memory, facts: Listening, at: At) -> Memory:
         # Whoever listens again has caught up by query: that heals every gap that is over.
@@ -188,12 +199,17 @@ class Monitor:
         shown = memory.shown_signal_ms
         if shown is None or not settled(shown, facts.test_signal_ms):
             shown = facts.test_signal_ms
-        return replace(memory, gaps=gaps, deaf_since="", shown_signal_ms=shown)
+        # The test signal came back: whatever is left in the queue, it is not we who hold it.
+        return replace(memory, gaps=gaps, deaf_since="", heard_until=at.wall, held=None, shown_signal_ms=shown)
 
     def _reasons(self, memory: Memory, at: At) -> tuple[Reason, ...]:
         reasons = []
+        params: dict[str, Scalar]
+        if memory.held is not None:
+            params = {"usage_pct": memory.held.usage_pct, "dropped": memory.held.dropped}
+            reasons.append(Reason("monitor.queue_holder", Verdict.WARN, params))
         if at.mono < memory.stalled_until:
-            params: dict[str, Scalar] = {"lag_ms": round(memory.stall_ms), "longest_ms": round(memory.peaks[0][1])}
+            params = {"lag_ms": round(memory.stall_ms), "longest_ms": round(memory.peaks[0][1])}
             reasons.append(Reason("monitor.loop_stalled", Verdict.WARN, params))
         if memory.rounds.beyond and memory.shown_round is not None:
             params = {"sweep_ms": round(memory.shown_round.ms), "budget_s": self.sweep_budget_s}
