@@ -11,6 +11,7 @@ from monitor.domain.catalogue import STATES, Catalogue, Trigger
 from monitor.domain.damping import Damper
 from monitor.domain.hearing import Hearing
 from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.oddities import Oddities, Unexplained
 from monitor.domain.reaching import Reach
 from monitor.domain.relaying import Hops, Relaying
 from monitor.domain.signal import At, Burst, Event, Gap
@@ -38,7 +39,7 @@ class Memory:
     heard: Mapping[str, At] = field(default_factory=dict)
     events: Mapping[str, Tally] = field(default_factory=dict)
     broken: Mapping[str, float] = field(default_factory=dict)
-    unreadable: Tally = field(default_factory=Tally)
+    odd: Oddities = field(default_factory=Oddities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Realtime:
 
     name = "realtime"
     section = "checks"
-    takes = (Listening, SignalLost, Gap, Event, Burst, Catalogue, Broker, Relayed)
+    takes = (Listening, SignalLost, Gap, Event, Burst, Unexplained, Catalogue, Broker, Relayed)
     evidence = (Listening, SignalLost, Gap)
 
     @property
@@ -106,7 +107,7 @@ class Realtime:
         return replace(
             memory,
             events={channel: tally.at(at.mono) for channel, tally in memory.events.items()},
-            unreadable=memory.unreadable.at(at.mono),
+            odd=memory.odd.at(at.mono),
             hops=memory.hops.at(at),
         )
 
@@ -116,6 +117,8 @@ class Realtime:
                 return self._take_signals(memory, facts.channel, [facts.payload if facts.readable else None], 0, at)
             case Burst():
                 return self._take_signals(memory, facts.channel, facts.payloads, facts.unread, at)
+            case Unexplained():
+                return replace(memory, odd=memory.odd.not_explained(facts, at.mono))
             case Gap() | SignalLost():
                 return replace(memory, hearing=memory.hearing.take(facts, at), hops=memory.hops.forget())
             case Listening():
@@ -154,7 +157,7 @@ class Realtime:
             hops=hops,
             heard={**memory.heard, channel: at},
             events={**memory.events, channel: tally},
-            unreadable=memory.unreadable.add(at.mono, unreadable) if unreadable else memory.unreadable,
+            odd=memory.odd.not_read(channel, unreadable, at.mono),
         )
 
     def _take_catalogue(self, memory: Memory, facts: Catalogue, at: At) -> Memory:
@@ -196,6 +199,8 @@ class Realtime:
             reasons += memory.hops.reasons(memory.reach.last.listens if memory.reach.last is not None else None)
         if (storm := memory.storm.reason(memory.events, at.mono)) is not None:
             reasons.append(storm)
+        if (odd := memory.odd.reason()) is not None:
+            reasons.append(odd)
         return reasons
 
     def _unproven(self, memory: Memory, at: At, *, well: bool) -> list[Reason]:
@@ -243,8 +248,8 @@ class Realtime:
         return {"to": "fail", "n": run, "need": self.relay_misses} if run else None
 
     def _holds_until(self, memory: Memory, at: At) -> float:
-        changes = [tally.next_change() for tally in (*memory.events.values(), memory.unreadable)]
-        changes.append(memory.storm.next_change(at.mono))
+        changes = [tally.next_change() for tally in memory.events.values()]
+        changes += [memory.storm.next_change(at.mono), memory.odd.next_change()]
         ahead = [self._silent_at(memory, channel) for channel in memory.broken]
         if self.broker:
             changes += [memory.hops.next_change(), memory.reach.next_change(at.mono)]
@@ -269,6 +274,6 @@ class Realtime:
         detail: dict[str, object] = {
             "channels": channels,
             "broker": memory.reach.detail() if self.broker else {"state": "not_configured"},
-            "unreadable": memory.unreadable.total,
+            **memory.odd.detail(),
         }
         return detail | memory.hearing.detail()

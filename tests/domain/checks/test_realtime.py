@@ -10,6 +10,7 @@ from monitor.domain.brokering import Broker, Relay, Relayed
 from monitor.domain.catalogue import Catalogue
 from monitor.domain.checks.realtime import Realtime
 from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.oddities import Unexplained
 from monitor.domain.signal import Burst, Event, Gap, Tick
 from monitor.domain.verdict import instant, primary
 from monitor.domain.window import MARGIN_S
@@ -20,6 +21,7 @@ RELAYS = {"messages": Relay("message", ("id",)), "conversations": Relay("convers
 WHOLE = Realtime(CHANNELS, triggers=TRIGGERS, relays=RELAYS, broker=True)
 TARGET = "http://127.0.0.1:3001"
 NOTE = {"realtime.relay_unproven": "ok"}
+ODD = {"realtime.odd_events": "ok"}
 
 
 def gap(seconds, cause="reset", attempt=0, error=None):
@@ -83,6 +85,7 @@ def test_listening():
         },
         "broker": {"state": "not_configured"},
         "unreadable": 0,
+        "unmatched": 0,
         "listener": {"state": "listening", "since": instant(NOON + 2)},
         "test_signal": {"ms": 4.0},
     }
@@ -166,7 +169,9 @@ def test_events():
     assert row(judgement) == {"listening": True, "realtime": True, "events_5m": 2, "last_event": instant(NOON + 8)}
     assert row(judgement, "notifications")["events_5m"] == 1
     assert judgement.detail["unreadable"] == 1
-    assert codes(judgement) == NOTE
+    assert codes(judgement) == NOTE | ODD
+    told = {"unreadable": 1, "unmatched": 0, "channel": "messages", "window_min": 5}
+    assert params(judgement, "realtime.odd_events") == told
 
 
 def test_events_leave():
@@ -346,7 +351,7 @@ NOT_JUDGED = {
 def test_not_judged(steps):
     """What could not have been relayed, or cannot be told, is never held against the broker."""
     judgement = fold(WHOLE, *WELL, *steps, look(8), look(9), look(10))
-    assert judgement.reasons == ()
+    assert codes(judgement).keys() <= ODD.keys()
     assert row(judgement)["relay"]["missed"] == 0
 
 
@@ -493,7 +498,7 @@ def test_what_it_is():
         "relay_deadline_s": 3, "relay_misses": 2, "relay_single_s": 60, "relay_proof_min": 15, "hop_slow_ms": 1000,
         "settle_s": 60,
     }  # fmt: skip
-    assert CHECK.takes == (Listening, SignalLost, Gap, Event, Burst, Catalogue, Broker, Relayed)
+    assert CHECK.takes == (Listening, SignalLost, Gap, Event, Burst, Unexplained, Catalogue, Broker, Relayed)
     assert CHECK.evidence == (Listening, SignalLost, Gap)
 
 
@@ -548,3 +553,16 @@ def test_flood():
     assert row(judgement)["events_5m"] == 1000
     judgement = fold(WHOLE, LISTENS, up(2), burst(4, *payloads), *(relayed(4.5, n) for n in range(64)), look(8))
     assert row(judgement)["relay"]["missed"] == 0
+
+
+def test_signals_that_no_row_explains():
+    """They are noted for five minutes and change no verdict; of two channels the odder one is named."""
+    judgement = fold(CHECK, LISTENS, (3, Unexplained("messages", 2)), event(4, "conversations", readable=False))
+    assert codes(judgement) == NOTE | ODD
+    told = {"unreadable": 0, "unmatched": 2, "channel": "messages", "window_min": 5}
+    assert params(judgement, "realtime.odd_events") == told
+    assert (judgement.detail["unreadable"], judgement.detail["unmatched"]) == (1, 2)
+    assert judgement.holds_until == at(303).mono + MARGIN_S
+    later = CHECK.judge(Tick(at(303.001)), judgement, at(303.001))
+    assert params(later, "realtime.odd_events")["channel"] == "conversations"
+    assert codes(CHECK.judge(Tick(at(304.001)), later, at(304.001))) == NOTE
