@@ -17,12 +17,16 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact that the database pushed. An unreadable payload is an empty mapping with `readable` false."""
+    """A fact that the database pushed. An unreadable payload is an empty mapping with `readable` false.
+
+    `size` is the length of its payload in bytes, of which PostgreSQL takes less than 8000.
+    """
 
     at: At
     channel: str
     payload: Mapping[str, object]
     readable: bool = True
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,11 @@ class Gap:
     cause: Literal["reset", "closed", "after_hung"]
     attempt: int = 0
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Facts that there are no facts: events came faster than they could be taken, and some were left out here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,9 @@ class Listener:
         # A plain function: asyncpg calls it in the order of arrival, a coroutine would lose the order.
         at = self._clock.now()
         facts = payload.read(text)
-        event = Event(at, channel, facts if facts is not None else {}, readable=facts is not None)
+        event = Event(
+            at, channel, facts if facts is not None else {}, readable=facts is not None, size=len(text.encode())
+        )
         self._emit(event)
         for check in self._channels[channel]:
             self._hint(check)

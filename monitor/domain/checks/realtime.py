@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.brokering import Broker, Relay, Relayed
-from monitor.domain.catalogue import STATES, Catalogue, Trigger
+from monitor.domain.catalogue import Silent, Trigger
 from monitor.domain.damping import Damper, settled
 from monitor.domain.listening import Listening
 from monitor.domain.reaching import Reach
@@ -68,7 +68,7 @@ class Realtime:
 
     name = "realtime"
     section = "checks"
-    takes = (Listening, Gap, Event, Catalogue, Broker, Relayed)
+    takes = (Listening, Gap, Event, Silent, Broker, Relayed)
     evidence = (Listening, Gap)
 
     @property
@@ -121,8 +121,8 @@ class Realtime:
                 return replace(memory, gap=facts, gap_since=since, hops=memory.hops.forget())
             case Listening():
                 return self._take_listening(memory, facts, at)
-            case Catalogue():
-                return self._take_catalogue(memory, facts, at)
+            case Silent():
+                return self._take_silent(memory, facts)
             case Broker():
                 reach = memory.reach.take(facts, at)
                 # What was under way when it was lost would have come by a connection that is no more.
@@ -164,14 +164,9 @@ class Realtime:
             shown_ms=shown,
         )
 
-    def _take_catalogue(self, memory: Memory, facts: Catalogue, at: At) -> Memory:
-        rows = zip(facts.relation, facts.trigger, facts.enabled, strict=True)
-        found = {(table, name): STATES.get(enabled, enabled) for table, name, enabled in rows}
-        broken: dict[str, float] = {}
-        for trigger in self.triggers:
-            if found.get((trigger.table, trigger.name), "missing") in {"missing", "disabled", "replica"}:
-                broken.setdefault(trigger.channel, memory.broken.get(trigger.channel, at.wall))
-        return replace(memory, broken=broken)
+    @staticmethod
+    def _take_silent(memory: Memory, facts: Silent) -> Memory:
+        return replace(memory, broken=facts.channels)
 
     def _missing(self, listening: Listening) -> list[str]:
         return [channel for channel in self.channels if channel not in listening.channels]

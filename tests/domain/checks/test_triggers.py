@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from monitor.domain.catalogue import Catalogue, Trigger
+from monitor.domain.catalogue import Catalogue, RowsSeen, Trigger
 from monitor.domain.checks.triggers import Triggers
-from monitor.domain.signal import Event, Tick
+from monitor.domain.listening import Listening
+from monitor.domain.signal import Dropped, Event, Gap, Tick
 from monitor.domain.verdict import instant
 from monitor.domain.window import MARGIN_S
 from tests.domain.build import NOON, TRIGGERS, at, catalogue, codes, fold, params
@@ -55,7 +57,8 @@ def test_both():
 
 def test_same_name_elsewhere():
     """A trigger of the right name on another table is not the expected one."""
-    judgement = fold(Triggers(TRIGGERS[:1]), (1, Catalogue(["trg_messages"], ["users"], ["notify"], ["O"])))
+    elsewhere = replace(catalogue(trg_conversations="", trg_assignments=""), relation=["users"])
+    judgement = fold(Triggers(TRIGGERS[:1]), (1, elsewhere))
     assert codes(judgement) == {"triggers.missing": "fail"}
 
 
@@ -95,6 +98,8 @@ def test_detail():
         "channel": "messages",
         "function": "notify_messages",
         "state": "enabled",
+        "hash": "0123456789ab",
+        "level": "row",
         "fired_5m": 2,
         "last_fired": instant(NOON + 9),
     }
@@ -149,5 +154,6 @@ def test_firings_leave():
 def test_what_it_is():
     """It is named as the brief names it, listens to the catalogue and to events, and only the catalogue is evidence."""
     assert (CHECK.name, CHECK.ttl_s, CHECK.limits) == ("triggers", 65, {})
-    assert (CHECK.takes, CHECK.evidence) == ((Catalogue, Event), (Catalogue,))
+    assert CHECK.takes == (Catalogue, Event, Listening, Gap, Dropped, RowsSeen)
+    assert CHECK.evidence == (Catalogue,)
     assert fold(CHECK).reasons == ()
