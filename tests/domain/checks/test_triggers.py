@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.domain.catalogue import Catalogue, RowsSeen, Trigger
+from monitor.domain.catalogue import Catalogue, RowsSeen, Silent, Trigger
 from monitor.domain.checks.triggers import Triggers
 from monitor.domain.listening import Listening
 from monitor.domain.signal import Dropped, Event, Gap, Tick
@@ -157,3 +157,99 @@ def test_what_it_is():
     assert CHECK.takes == (Catalogue, Event, Listening, Gap, Dropped, RowsSeen)
     assert CHECK.evidence == (Catalogue,)
     assert fold(CHECK).reasons == ()
+
+
+# How they are made
+
+OTHER = "f" * 32
+
+
+def test_redefined():
+    """A definition that differs from the first one seen is named with when it was found, until it is back."""
+    judgement = fold(CHECK, (1, catalogue()), (31, catalogue(hash_=OTHER)), (61, catalogue(hash_=OTHER)))
+    assert codes(judgement) == {"triggers.redefined": "warn"}
+    assert params(judgement, "triggers.redefined") == {
+        "trigger": "trg_messages",
+        "table": "messages",
+        "at": instant(NOON + 31),
+        "hash": "f" * 12,
+    }
+    assert row(judgement)["hash"] == "f" * 12
+    again = CHECK.judge(catalogue(hash_="e" * 32), judgement, at(91))
+    assert params(again, "triggers.redefined")["at"] == instant(NOON + 91)
+    assert codes(CHECK.judge(catalogue(), again, at(121))) == {}
+
+
+def test_redefined_while_missing():
+    """A trigger that comes back otherwise than it went is redefined; one that is gone is only that."""
+    gone = (31, catalogue(trg_messages=""))
+    assert codes(fold(CHECK, (1, catalogue()), gone)) == {"triggers.missing": "fail"}
+    back = fold(CHECK, (1, catalogue()), gone, (61, catalogue(hash_=OTHER)))
+    assert params(back, "triggers.redefined")["at"] == instant(NOON + 61)
+
+
+@pytest.mark.parametrize("accepted", ["f" * 12, "f" * 32])
+def test_accepted(accepted):
+    """The definition that the profile accepts, by the digits that are shown or all of them, is the only right one."""
+    check = Triggers((replace(TRIGGERS[0], accepted=accepted),))
+    assert codes(fold(check, (1, catalogue(hash_=OTHER)))) == {}
+    assert params(fold(check, (1, catalogue())), "triggers.redefined")["at"] == instant(NOON + 1)
+
+
+def test_whole_row():
+    """A trigger that sends whole rows is noted with the longest signal that was heard of it, until it is accepted."""
+    heard = [(2, Event(at(2), "messages", {}, size=size)) for size in (900, 7300, 40)]
+    judgement = fold(CHECK, (1, catalogue(whole_row=True)), *heard)
+    assert codes(judgement) == {"triggers.payload_hazard": "ok"}
+    assert params(judgement, "triggers.payload_hazard") == {
+        "trigger": "trg_messages",
+        "table": "messages",
+        "longest_bytes": 7300,
+    }
+    assert row(judgement)["hazard"] == "whole_row"
+    assert params(fold(CHECK, (1, catalogue(whole_row=True))), "triggers.payload_hazard")["longest_bytes"] == 0
+    assert codes(CHECK.judge(catalogue(), judgement, at(31))) == {}
+    accepting = Triggers((replace(TRIGGERS[0], accepted=OTHER),))
+    accepted = fold(accepting, (1, catalogue(hash_=OTHER, whole_row=True)))
+    assert (codes(accepted), row(accepted)["hazard"]) == ({}, "whole_row")
+    changed = fold(accepting, (1, catalogue(whole_row=True)))
+    assert list(codes(changed)) == ["triggers.redefined", "triggers.payload_hazard"]
+
+
+@pytest.mark.parametrize(
+    ("level", "partitioned", "hazard"),
+    [
+        ("row", False, None),
+        ("row", True, None),
+        ("statement", False, None),
+        ("statement", True, "partitioned_statement"),
+    ],
+)
+def test_partitions(level, partitioned, hazard):
+    """A statement's trigger on a partitioned table misses what goes straight into a partition: its row says so."""
+    judgement = fold(CHECK, (1, catalogue(level=level, partitioned=partitioned)))
+    assert codes(judgement) == {}
+    assert row(judgement).get("hazard") == hazard
+    assert row(judgement)["level"] == level
+
+
+def test_without_a_notify():
+    """A function whose source does not notify is shown as such; that alone proves nothing."""
+    judgement = fold(CHECK, (1, catalogue(notifies=False)))
+    assert (codes(judgement), row(judgement)["notifies"]) == ({}, False)
+
+
+# What it tells
+
+
+def test_silent():
+    """It tells which channels have a trigger that does not fire, since the first look that found one of them so."""
+    assert fold(CHECK, event(1)).tells is None
+    assert fold(CHECK, (1, catalogue(trg_messages="A"))).tells == Silent({})
+    first = [(3, catalogue(trg_assignments="D"))]
+    assert fold(CHECK, *first).tells == Silent({"conversations": NOON + 3})
+    both = fold(CHECK, *first, (33, catalogue(trg_conversations="", trg_messages="R", trg_assignments="D")))
+    assert both.tells == Silent({"conversations": NOON + 3, "messages": NOON + 33})
+    other = CHECK.judge(catalogue(trg_conversations=""), both, at(63))
+    assert other.tells == Silent({"conversations": NOON + 3})
+    assert CHECK.judge(catalogue(), other, at(93)).tells == Silent({})
