@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -222,7 +223,7 @@ def checks(*, quiet_hours: QuietHours | None = None, broker: bool = False) -> li
         ClusterCoverage(("north", "south")),
         MessageThroughput(quiet_hours=quiet_hours, senders=("user", "bot"), zone=JAKARTA),
         RecentActivity(quiet_hours=quiet_hours),
-        Triggers(TRIGGERS),
+        Triggers((replace(TRIGGERS[0], rows="messages", key="id"), *TRIGGERS[1:])),
         Realtime(CHANNELS, triggers=TRIGGERS, relays=relays, broker=broker),
         Db(),
     ]
