@@ -13,7 +13,7 @@ import structlog
 from monitor.clock import Clock
 from monitor.domain.board import Board
 from monitor.domain.change import Publish
-from monitor.domain.signal import Burst, Event, Hint, Signal, Tick
+from monitor.domain.signal import Burst, Dropped, Event, Hint, Sample, Signal, Tick
 
 log = structlog.get_logger()
 FULL = 100_000
@@ -36,6 +36,10 @@ class Engine:
         """Put a signal in line."""
         if len(self._inbox) >= FULL and isinstance(signal, Event | Burst):
             self._dropped += signal.count if isinstance(signal, Burst) else 1
+            # Said in its place in line: what comes after it knows that something is missing before it.
+            last = self._inbox[-1]
+            if not (isinstance(last, Sample) and isinstance(last.facts, Dropped)):
+                self._inbox.append(Sample(signal.at, Dropped()))
             return
         self._inbox.append(signal)
         self._wake.set()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from monitor import __version__
 from monitor.config import Config
 from monitor.database import Session
-from monitor.domain.catalogue import Catalogue
+from monitor.domain.catalogue import Catalogue, Committed, Trigger
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
 from monitor.domain.checks.cron import Cron
@@ -27,6 +27,7 @@ from monitor.domain.runs import Runs
 from monitor.domain.window import CAP
 from monitor.profile import Profile
 from monitor.sources.queries import Query
+from monitor.sources.rows import Rows
 from monitor.sources.sweep import Pull
 
 RECOUNT_REST_S = 0.025
@@ -51,7 +52,13 @@ def checks(config: Config) -> list[Check]:
             note_min=limits["note_min"],
         ),
         _realtime(profile, ttl_s),
-        Triggers(expected=profile.triggers, ttl_s=ttl_s),
+        Triggers(
+            expected=profile.triggers,
+            ttl_s=ttl_s,
+            mute_rows=int(limits["mute_rows"]),
+            mute_settle_s=limits["mute_settle_s"],
+            leak_hold_min=limits["leak_hold_min"],
+        ),
         RecentActivity(
             quiet_h=limits["quiet_h"],
             silent_h=limits["silent_h"],
@@ -150,7 +157,7 @@ def _facts(profile: Profile) -> dict[str, type]:
         facts |= {"cron": Jobs, "runs": Runs}
     if profile.settings:
         facts["settings"] = Entries
-    return facts
+    return facts | {f"rows_{trigger.rows}": Committed for trigger in profile.triggers if trigger.rows}
 
 
 def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], float]) -> list[Pull]:
@@ -190,4 +197,12 @@ def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], 
         plan["runs"] = Pull("cron", found["runs"], sweep, 1.0, optional=True, arguments=lambda: (jobs,))
     if "settings" in found:
         plan["settings"] = Pull("settings", found["settings"], sweep, 1.0, arguments=lambda: (keys, secrets))
-    return list(plan.values())
+    return [*plan.values(), *(_rows(trigger, found, sweep) for trigger in profile.triggers if trigger.rows)]
+
+
+def _rows(trigger: Trigger, found: Mapping[str, Query], session: Session) -> Pull:
+    """Count a trigger's rows, to be held against its signals; where the role may not, the catalogue is judged alone."""
+    rows, query = Rows(trigger.name), found[f"rows_{trigger.rows}"]
+    return Pull(
+        "triggers", query, session, 1.0, optional=True, hinted=False, arguments=rows.arguments, dress=rows.dress
+    )

@@ -247,7 +247,17 @@ class Platform:
     def triggers(self) -> Catalogue:
         tables = ["cluster_assignments", "conversations", "messages", "notifications"]
         functions = ["notify_assignment", "notify_conversation", "notify_message", "notify_notification"]
-        return Catalogue([f"trg_{table}_notify" for table in tables], tables, functions, ["O"] * 4)
+        return Catalogue(
+            [f"trg_{table}_notify" for table in tables],
+            tables,
+            functions,
+            ["O"] * 4,
+            ["0" * 32] * 4,
+            [True] * 4,
+            [False] * 4,
+            ["row"] * 4,
+            [False] * 4,
+        )
 
     def connections(self, now: float) -> Connections:
         """Three sessions of the monitor, those of the traffic and of the broker; seldom one is seen at work."""

@@ -262,7 +262,12 @@ class Replay:
             self._apply(event)
             for check in profile.channels[channel].hints:
                 self.hint(check)
-            for check in [check for trigger in profile.triggers if trigger.fired(event) for check in trigger.hints]:
+            for check in [
+                check
+                for trigger in profile.triggers
+                if trigger.channel == event.channel and trigger.owns(event.payload)
+                for check in trigger.hints
+            ]:
                 self.hint(check)
             if identity is not None:
                 self._plan(

@@ -150,7 +150,20 @@ class Board:
             if watch.deadline() <= signal.at.mono if isinstance(signal, Tick) else watch.concerns(facts):
                 watch.take(signal, facts)
                 touched.add(key)
-        return touched
+        return touched | self._pass_on(touched, signal.at)
+
+    def _pass_on(self, touched: set[str], at: At) -> set[str]:
+        """Let the others judge what these have to tell, where that has changed; give their keys."""
+        reached = set()
+        for teller in [watch for key, watch in self._watches.items() if key in touched]:
+            if teller.judgement.tells == teller.told:
+                continue
+            teller.told = news = teller.judgement.tells
+            for key, watch in self._watches.items():
+                if watch.concerns(news):
+                    watch.take(Sample(at, news), news)
+                    reached.add(key)
+        return reached
 
     def _record(self, signal: Signal) -> None:
         """Keep what the long series need."""

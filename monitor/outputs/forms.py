@@ -46,6 +46,7 @@ BROKER = form(
     listens=FLAG,
 )
 CONNECTIONS = form(active=COUNT, idle=COUNT, idle_in_transaction=COUNT, used=COUNT, max=COUNT, ours=COUNT)
+PROOF = form("from to rows signals", rows=COUNT, signals=COUNT, **{"from": TIME, "to": TIME})
 USUAL = form("count usual spread", count=COUNT, usual=AMOUNT, spread=AMOUNT, spike_from=AMOUNT, drop_to=AMOUNT)
 CHECKS: Mapping[str, Schema] = {
     "db": form(
@@ -81,8 +82,16 @@ CHECKS: Mapping[str, Schema] = {
                 channel=TEXT,
                 function=TEXT,
                 state=one_of("enabled", "always", "replica", "disabled", "missing"),
+                mute=FLAG,
+                hash=TEXT,
+                level=one_of("row", "statement"),
+                notifies=FLAG,
+                hazard=one_of("whole_row", "partitioned_statement"),
                 last_fired=TIME,
                 fired_5m=COUNT,
+                rows_5m=COUNT,
+                unsignalled_5m=COUNT,
+                proof=PROOF,
             )
         ),
     ),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -28,6 +29,7 @@ class Pull:
 
     It is asked in every `every`-th sweep, with `arguments` made anew each time. An `optional` one may be turned away
     without a word to the check. One that is not `hinted` is asked in its sweeps only, unless it was not answered yet.
+    `dress` makes of the answer, and the monotonic second before it was asked for, the facts that are emitted.
     """
 
     check: str
@@ -38,6 +40,7 @@ class Pull:
     optional: bool = False
     hinted: bool = True
     arguments: Callable[[], Sequence[object]] = tuple
+    dress: Callable[[Any, float], object] = lambda facts, _: facts
 
 
 class Puller:
@@ -118,7 +121,7 @@ class Puller:
             self._trouble(Trouble(pull.check, pull.query.facts.__name__, "error", params))
             return self._clock.now().mono - started
         self._troubled, self._answered = False, True
-        self._emit(Sample(self._clock.now(), facts))
+        self._emit(Sample(self._clock.now(), pull.dress(facts, started)))
         return ms / 1000
 
     def _trouble(self, trouble: Trouble) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.domain.board import Board
 from monitor.domain.brokering import Broker, Relay
-from monitor.domain.catalogue import Catalogue, Trigger
+from monitor.domain.catalogue import Catalogue, Silent, Trigger
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
 from monitor.domain.checks.cron import Cron
@@ -88,16 +89,35 @@ def listening(*channels: str, ms: float = 4.0) -> Listening:
     return Listening(frozenset(channels or CHANNELS), ms)
 
 
-def catalogue(**enabled: str) -> Catalogue:
-    """The expected triggers, enabled unless told otherwise; "" leaves one out."""
+def catalogue(
+    *,
+    hash_: str = "0123456789abcdef" * 2,
+    notifies: bool = True,
+    whole_row: bool = False,
+    level: str = "row",
+    partitioned: bool = False,
+    **enabled: str,
+) -> Catalogue:
+    """The expected triggers, enabled and well made unless told otherwise; "" leaves one out."""
     found = [(one, enabled.get(one.name, "O")) for one in TRIGGERS]
     kept = [(one, state) for one, state in found if state]
+    many = len(kept)
     return Catalogue(
         trigger=[one.name for one, _ in kept],
         relation=[one.table for one, _ in kept],
         function=[f"notify_{one.table}" for one, _ in kept],
         enabled=[state for _, state in kept],
+        hash=[hash_] * many,
+        notifies=[notifies] * many,
+        whole_row=[whole_row] * many,
+        level=[level] * many,
+        partitioned=[partitioned] * many,
     )
+
+
+def silent(**seconds: float) -> Silent:
+    """The channels of which a trigger does not fire, each with the second at which that was found."""
+    return Silent({channel: at(since).wall for channel, since in seconds.items()})
 
 
 def activity(
@@ -203,7 +223,7 @@ def checks(*, quiet_hours: QuietHours | None = None, broker: bool = False) -> li
         ClusterCoverage(("north", "south")),
         MessageThroughput(quiet_hours=quiet_hours, senders=("user", "bot"), zone=JAKARTA),
         RecentActivity(quiet_hours=quiet_hours),
-        Triggers(TRIGGERS),
+        Triggers((replace(TRIGGERS[0], rows="messages", key="id"), *TRIGGERS[1:])),
         Realtime(CHANNELS, triggers=TRIGGERS, relays=relays, broker=broker),
         Db(),
     ]

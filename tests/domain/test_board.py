@@ -136,10 +136,26 @@ def test_fresh_evidence_is_no_news():
 
 def test_signal_for_nobody():
     """What no check takes, and trouble of a check that is not watched, does nothing."""
-    one = board(only=("triggers",))
+    one = board(only=("cluster_coverage",))
     before = one.document
     assert play(one, sample(1, activity()), turned(2, "db", "Connections"), Gap(at(3), "reset"), Tick(at(4))) is None
     assert one.document is before
+
+
+def test_told():
+    """What one check has to tell reaches those that take it at once, once, and is no evidence of theirs."""
+    one = well()
+    seen = one.evidence()["realtime"]
+    change = one.apply(sample(3, catalogue(trg_messages="D")))
+    assert change is not None
+    blocked = {"parent": "triggers", "since": instant(NOON + 3)}
+    assert set(change.patch["checks"]) == {"triggers", "realtime"}
+    assert entry(one, "realtime")["params"] == blocked
+    assert entry(one, "realtime")["observed_at"] == one.evidence()["realtime"] == seen
+    again = one.apply(sample(4, catalogue(trg_messages="D")))
+    assert again is None or "realtime" not in again.patch["checks"]
+    one.apply(sample(5, catalogue()))
+    assert entry(one, "realtime")["reason"] != "unknown.blocked_by"
 
 
 def test_source():

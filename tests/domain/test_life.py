@@ -15,9 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from monitor.domain import folding, patch
 from monitor.domain.brokering import Relayed
+from monitor.domain.catalogue import Committed, RowsSeen
 from monitor.domain.checks.db import Statements, Storage
+from monitor.domain.listening import Listening
 from monitor.domain.quiet_hours import QuietHours
-from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
+from monitor.domain.signal import Dropped, Event, Gap, Sample, Tick, Trouble
 from monitor.domain.verdict import Reason, Verdict
 from monitor.domain.vitals import Round
 from tests.domain.build import (
@@ -98,6 +100,7 @@ class Life(RuleBasedStateMachine):
         self.board = board(quiet_hours=quiet_hours, wall=self.wall, broker=relaying)
         self.follower = copy.deepcopy(self.board.document)
         self.now = 0.0
+        self.snapshot = None
         self.told = False
         self.outage = False
         self.unseen = set()
@@ -206,10 +209,34 @@ class Life(RuleBasedStateMachine):
         self.now += 0.001
         self.apply(Event(self.moment(), channel, {"table": table} if readable else {}, readable))
 
-    @rule(one=states, other=states)
-    def read_the_catalogue(self, one, other):
+    @rule(one=states, other=states, hash_=st.sampled_from(["a" * 32, "a" * 32, "b" * 32]), whole_row=st.booleans())
+    def read_the_catalogue(self, one, other, hash_, whole_row):
         self.now += 0.001
-        self.ask(catalogue(trg_messages=one, trg_assignments=other))
+        self.ask(catalogue(trg_messages=one, trg_assignments=other, hash_=hash_, whole_row=whole_row))
+
+    @rule(
+        rows=st.lists(st.integers(0, 9), max_size=4, unique=True),
+        heard=st.sets(st.integers(0, 9)),
+        known=st.sampled_from([True, True, False]),
+        proven=st.sampled_from([True, True, False]),
+    )
+    def see_rows(self, rows, heard, known, proven):
+        """Rows come, some with their signals, and a test signal that proves them all, or not yet."""
+        self.now += 1
+        for key in heard:
+            self.apply(Event(self.moment(), "messages", {"id": key}))
+        now, since = self.clock(), self.snapshot if known else "another"
+        self.snapshot = str(self.now)
+        seen = Committed(self.snapshot, now, [str(key) for key in rows], ["700"] * len(rows), [now - 0.5] * len(rows))
+        self.ask(RowsSeen("trg_messages", self.moment().mono - 0.01, since, seen))
+        if proven:
+            self.now += 11
+            self.ask(Listening(frozenset(CHANNELS), 4.0, self.moment().mono - 0.01))
+
+    @rule()
+    def lose_events(self):
+        self.now += 0.001
+        self.ask(Dropped())
 
     @rule(
         ages=st.dictionaries(st.sampled_from(["bot", "user"]), st.floats(-60, 30_000)),

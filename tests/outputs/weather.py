@@ -69,7 +69,17 @@ def _database(_: At, chance: random.Random) -> Any:
             ),
             Storage(512, 0.1),
             Statements(2),
-            Catalogue(["trg_messages_notify"], ["messages"], ["f"], [chance.choice("ODR")]),
+            Catalogue(
+                ["trg_messages_notify"],
+                ["messages"],
+                ["f"],
+                [chance.choice("ODR")],
+                [chance.choice("ab") * 32],
+                [True],
+                [chance.random() < 0.5],
+                ["row"],
+                [False],
+            ),
         ]
     )
 
