@@ -389,7 +389,7 @@ def test_flood():
 
 
 def test_flood_on_a_shared_channel():
-    """Whose signals they were that nobody read cannot be told on a shared channel: they count for none of its triggers."""
+    """On a shared channel nobody can tell whose the signals were that were not read: they count for no trigger."""
     shared = Trigger("trg_messages", "messages", "messages", {"table": "messages"}, rows="messages", key="id")
     judgement = life(burst(20, unread=5000), look(32, 1, 2, 3), back(43), check=Triggers((shared, *TRIGGERS[1:])))
     assert codes(judgement) == {}
