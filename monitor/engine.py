@@ -21,7 +21,10 @@ FULL = 100_000
 
 
 class Engine:
-    """Holds the board. `emit` may be called from any callback of the loop; nothing is awaited between two signals."""
+    """Holds the board. `emit` may be called from any callback of the loop; nothing is awaited between two signals.
+
+    `heard` counts the events that the database has pushed.
+    """
 
     def __init__(self, board: Board, clock: Clock, outputs: Sequence[Publish], hint: Hint) -> None:
         self._board = board
@@ -31,9 +34,11 @@ class Engine:
         self._inbox: deque[Signal] = deque()
         self._wake = asyncio.Event()
         self._dropped = 0
+        self.heard = 0
 
     def emit(self, signal: Signal) -> None:
         """Put a signal in line."""
+        self.heard += isinstance(signal, Event)
         if len(self._inbox) >= FULL and isinstance(signal, Event):
             self._dropped += 1
             return

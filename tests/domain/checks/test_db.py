@@ -6,11 +6,13 @@ import math
 
 import pytest
 
-from monitor.domain.checks.db import Connections, Db, Pulse, Statements, Storage
+from monitor.domain.checks.db import Db
+from monitor.domain.connection import Connections, Pulse, Statements, Storage
+from monitor.domain.contention import Contention
 from monitor.domain.probing import Probe
 from monitor.domain.signal import Tick
 from monitor.domain.verdict import instant
-from tests.domain.build import NOON, answer, at, codes, connections, fold, params, pulse
+from tests.domain.build import NOON, answer, at, codes, connections, contention, fold, params, pulse
 
 CHECK = Db()
 TARGET = "10.0.0.5:5432"
@@ -389,18 +391,22 @@ def test_connect_ms():
 
 def test_detail():
     """The drill-down tells sessions, waits, sizes and the version, and leaves out what this platform does not have."""
-    facts = connections(lock_waits=1, blocked=[71], blocker=[70], waiting_s=[3.9], relation=["messages"])
-    steps = [*samples(), (1, facts), (2, Storage(812, 3.14159)), (3, Statements(7))]
+    waits = contention((71, 70, 3.9, "messages"), (72, 71, 1.2, ""), queue=0.254, holder="huph-api", commit_waiters=2)
+    steps = [*samples(), (1, connections()), (2, waits), (3, Storage(812, 3.14159)), (4, Statements(7))]
     assert fold(CHECK, *steps).detail == {
-        "server_ms": 0.5,
+        "server_ms": 12.0,
         "started_at": instant(NOON - 86_400),
         "connect_ms": 20.0,
+        "wait_ms": 0.0,
+        "read_only": False,
         "connections": {"active": 3, "idle": 9, "idle_in_transaction": 1, "used": 12, "max": 100, "ours": 3},
         "slow_now": 0,
         "longest_transaction_s": 1,
-        "lock_waits": 1,
-        "blocked": {"71": {"by": 70, "waiting_s": 3, "relation": "messages"}},
-        "notify_queue_pct": 0.0,
+        "lock_waits": 2,
+        "blocked": {"71": {"by": 70, "waiting_s": 3, "relation": "messages"}, "72": {"by": 71, "waiting_s": 1}},
+        "commit_waiters": 2,
+        "notify_queue_pct": 0.25,
+        "queue_holder": {"name": "huph-api", "age_s": 7, "ours": False},
         "version": "18.1",
         "size_mb": 812,
         "wraparound_pct": 3.1,
@@ -412,6 +418,9 @@ def test_detail():
 def test_what_it_is():
     """It is named as the brief names it; a sample is good for two beats and a time-out; only samples are evidence."""
     assert (CHECK.name, CHECK.ttl_s) == ("db", 13)
-    assert CHECK.limits == {"elevated_ms": 50, "slow_ms": 500, "saturated_pct": 90}
-    assert (CHECK.takes, CHECK.evidence) == ((Pulse, Connections, Storage, Statements, Probe), (Pulse,))
+    assert CHECK.limits == {
+        "elevated_ms": 50, "slow_ms": 500, "saturated_pct": 90,
+        "lock_wait_s": 10, "commit_waiters": 3, "queue_warn_pct": 1, "queue_fail_pct": 50,
+    }  # fmt: skip
+    assert (CHECK.takes, CHECK.evidence) == ((Pulse, Connections, Contention, Storage, Statements, Probe), (Pulse,))
     assert Db(sample_s=1, connect_timeout_s=2).ttl_s == 4
