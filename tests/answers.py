@@ -269,9 +269,9 @@ class Platform:
             "18.1",
         )
 
-    def contention(self, now: float) -> Contention:  # noqa: ARG002 - it is the same at any time
+    def contention(self, now: float) -> Contention:
         """Nobody waits, and whoever listens reads."""
-        return Contention(0, 0, 0, [], [], [], [], 0.0, None, None, False, None)  # noqa: FBT003 - as the columns stand
+        return Contention(0, 0, 0, [], [], [], [], 0.0, None, None, False, None)
 
     def storage(self, now: float) -> Storage:
         return Storage(40 + int(bisect_right(self._at, now) / 4000), 0.00004)

@@ -26,7 +26,7 @@ REST_FACTOR = 20
 class Pull:
     """One question of one check: how it is asked, by which session, and how soon it may be asked again (seconds).
 
-    It is asked in every `every`-th sweep, or at a `pace_s` of its own (seconds), with `arguments` made anew each time. An
+    It is asked in every `every`-th sweep, or at a pace of its own (`pace_s`), with `arguments` made anew each time. An
     `optional` one may be turned away without a word to the check. One that is not `hinted` is asked in its sweeps only,
     unless it was not answered yet.
     """

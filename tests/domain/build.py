@@ -88,7 +88,9 @@ def connections(*, used: int = 12, most: int = 100, commits: int = 1000, **other
     return Connections(**(facts | other))  # type: ignore[arg-type]
 
 
-def contention(*waits: tuple[int, int, float, str], queue: float = 0.0, holder: str = "", **other: object) -> Contention:
+def contention(
+    *waits: tuple[int, int, float, str], queue: float = 0.0, holder: str = "", **other: object
+) -> Contention:
     """What contention.sql says; each wait is who waits, for whom, for how many seconds and for which table."""
     pids, blockers, seconds, relations = (list(column) for column in zip(*waits, strict=True)) if waits else ([],) * 4
     facts: dict[str, object] = {
