@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from monitor import engine as module
 from monitor.domain.board import Board
 from monitor.domain.change import Change
-from monitor.domain.checks.db import Answer, Db, Pulse
+from monitor.domain.checks.db import Db
+from monitor.domain.connection import Answer, Pulse
 from monitor.domain.signal import At, Event, Gap, Sample, Signal, Tick
 from monitor.engine import Engine
 from tests.fakes import FakeClock, LoopClock, Recorder, leaping

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from monitor.domain import folding, patch
 from monitor.domain.brokering import Relayed
-from monitor.domain.checks.db import Statements, Storage
+from monitor.domain.connection import Statements, Storage
 from monitor.domain.quiet_hours import QuietHours
 from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
 from monitor.domain.verdict import Reason, Verdict
