@@ -76,6 +76,16 @@ def said() -> Iterator[list[Any]]:
         yield lines
 
 
+def test_heard():
+    """What the database has pushed is counted; what was asked for is not."""
+    clock, board = FakeClock(), Ledger()
+    engine = Engine(board, clock, [], Recorder())
+    for number in range(3):
+        engine.emit(event(number, clock))
+    engine.emit(Sample(clock.now(), "facts"))
+    assert engine.heard == 3
+
+
 def test_order():
     """Signals are applied in the order in which they came, and every output hears of every change in that order."""
     board, clock, first, second = Ledger(), FakeClock(), Recorder(), Recorder()
