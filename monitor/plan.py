@@ -21,6 +21,7 @@ from monitor.domain.checks.settings import Entries, Settings
 from monitor.domain.checks.triggers import Triggers
 from monitor.domain.checks.vitals import Monitor
 from monitor.domain.connection import Connections, Statements, Storage
+from monitor.domain.contention import Contention, Limits
 from monitor.domain.cron import Jobs
 from monitor.domain.probing import ServiceTarget
 from monitor.domain.runs import Runs
@@ -50,6 +51,12 @@ def checks(config: Config) -> list[Check]:
             sample_s=limits["sample_s"],
             sweep_s=limits["sweep_s"],
             note_min=limits["note_min"],
+            queueing=Limits(
+                lock_wait_s=limits["lock_wait_s"],
+                commit_waiters=int(limits["commit_waiters"]),
+                queue_warn_pct=limits["queue_warn_pct"],
+                queue_fail_pct=limits["queue_fail_pct"],
+            ),
         ),
         _realtime(profile, ttl_s),
         Triggers(
@@ -148,6 +155,7 @@ def _facts(profile: Profile) -> dict[str, type]:
         "activity": Activity,
         "triggers": Catalogue,
         "connections": Connections,
+        "contention": Contention,
         "storage": Storage,
         "statements": Statements,
     }
@@ -160,8 +168,16 @@ def _facts(profile: Profile) -> dict[str, type]:
     return facts | {f"rows_{trigger.rows}": Committed for trigger in profile.triggers if trigger.rows}
 
 
-def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], float]) -> list[Pull]:
+def pulls(
+    config: Config,
+    recount: Session,
+    sweep: Session,
+    since: Callable[[], float],
+    heard: Callable[[], int] = lambda: 0,
+) -> list[Pull]:
     """Make every question of the sweep; `since` says from which Unix second on the rates are to be counted.
+
+    `heard` says how many signals have been heard so far.
 
     What a signal hints at is asked on the session of the recount, the rest on that of the sweep, so that neither waits
     for the other.
@@ -187,6 +203,15 @@ def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], 
         ),
         "triggers": Pull("triggers", found["triggers"], sweep, 1.0, arguments=lambda: (tables,)),
         "connections": Pull("db", found["connections"], sweep, 1.0, optional=True),
+        "contention": Pull(
+            "db",
+            found["contention"],
+            sweep,
+            1.0,
+            optional=True,
+            arguments=lambda: (heard(),),
+            pace_s=limits["sample_s"],
+        ),
         "storage": Pull("db", found["storage"], sweep, 1.0, every=RARELY, optional=True),
         "statements": Pull("db", found["statements"], sweep, 1.0, every=RARELY, optional=True),
     }

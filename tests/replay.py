@@ -161,7 +161,7 @@ class Replay:
             self.asked[puller.name] += 1
             facts = self._ask(puller.name, now + 0.0005)
             took = 0.001 * USUAL_MS.get(puller.name, 2.0) * self.chance.lognormvariate(0, 0.4)
-            sweep_s = self.sweep_s * puller.pull.every
+            sweep_s = puller.pull.interval_s(self.sweep_s)
             rest_s = min(max(puller.pull.rest_s, REST_FACTOR * min(puller.took, took)), sweep_s)
             puller.took, turn = took, puller.turn
 

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from monitor import engine as module
 from monitor.domain.board import Board
 from monitor.domain.change import Change
-from monitor.domain.checks.db import Answer, Db, Pulse
+from monitor.domain.checks.db import Db
+from monitor.domain.connection import Answer, Pulse
 from monitor.domain.signal import At, Dropped, Event, Gap, Sample, Signal, Tick
 from monitor.engine import Engine
 from tests.fakes import FakeClock, LoopClock, Recorder, leaping
@@ -73,6 +74,16 @@ async def turns(count: int) -> None:
 def said() -> Iterator[list[Any]]:
     with capture_logs() as lines:
         yield lines
+
+
+def test_heard():
+    """What the database has pushed is counted; what was asked for is not."""
+    clock, board = FakeClock(), Ledger()
+    engine = Engine(board, clock, [], Recorder())
+    for number in range(3):
+        engine.emit(event(number, clock))
+    engine.emit(Sample(clock.now(), "facts"))
+    assert engine.heard == 3
 
 
 def test_order():

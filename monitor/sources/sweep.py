@@ -27,9 +27,10 @@ REST_FACTOR = 20
 class Pull:
     """One question of one check: how it is asked, by which session, and how soon it may be asked again (seconds).
 
-    It is asked in every `every`-th sweep, with `arguments` made anew each time. An `optional` one may be turned away
-    without a word to the check. One that is not `hinted` is asked in its sweeps only, unless it was not answered yet.
-    `dress` makes of the answer, and the monotonic second before it was asked for, the facts that are emitted.
+    It is asked in every `every`-th sweep, or at a pace of its own (`pace_s`), with `arguments` made anew each time. An
+    `optional` one may be turned away without a word to the check. One that is not `hinted` is asked in its sweeps only,
+    unless it was not answered yet. `dress` makes of the answer, and the monotonic second before it was asked for, the
+    facts that are emitted.
     """
 
     check: str
@@ -41,6 +42,10 @@ class Pull:
     hinted: bool = True
     arguments: Callable[[], Sequence[object]] = tuple
     dress: Callable[[Any, float], object] = lambda facts, _: facts
+    pace_s: float | None = None
+
+    def interval_s(self, sweep_s: float) -> float:
+        return self.pace_s if self.pace_s is not None else sweep_s * self.every
 
 
 class Puller:
@@ -48,7 +53,7 @@ class Puller:
 
     def __init__(self, pull: Pull, sweep_s: float, clock: Clock, emit: Emit, hint: Hint) -> None:
         self.pull = pull
-        self._sweep_s = sweep_s * pull.every
+        self._sweep_s = pull.interval_s(sweep_s)
         self._clock = clock
         self._emit = emit
         self._hint = hint

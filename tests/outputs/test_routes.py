@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from monitor.domain.catalogue import Catalogue
-from monitor.domain.checks.db import Opening, Pulse
 from monitor.domain.checks.message_throughput import Recount
+from monitor.domain.connection import Opening, Pulse
 from monitor.domain.document import ORDER
 from monitor.domain.signal import Sample
 from monitor.errors import MonitorError
