@@ -51,12 +51,12 @@ describe('plot', () => {
   it('draws the shortest stretch so that it is seen, and the longest within the picture', () => {
     const x = scale(0, 1000, 0, 100);
     const drawn = (from: number, to: number) => strip({ from, to, text: '' }, x, 0, 100);
-    expect(drawn(500, 501)).toEqual([49.05, 51.05]);
+    expect(drawn(500, 501)).toEqual([48.55, 51.55]);
     expect(drawn(500, 700)).toEqual([50, 70]);
     expect(drawn(-400, 300)).toEqual([0, 30]);
     expect(drawn(900, 4000)).toEqual([90, 100]);
-    expect(drawn(999, 1000)).toEqual([98, 100]);
-    expect(drawn(0, 1)).toEqual([0, 2]);
+    expect(drawn(999, 1000)).toEqual([97, 100]);
+    expect(drawn(0, 1)).toEqual([0, 3]);
   });
 
   it('hatches even a strip, and two that overlap with the same lines', () => {

@@ -88,7 +88,7 @@ export interface Stretch {
   text: string;
 }
 
-const STRIP = 2;
+const STRIP = 3;
 
 /** Where a stretch is drawn: within the picture, and never so narrow that it is missed. */
 export function strip({ from, to }: Stretch, x: Scale, left: number, right: number): [number, number] {
