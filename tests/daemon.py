@@ -126,7 +126,10 @@ class Daemon:
         base_path: str = "/",
         limits: str = "",
         port: int = 0,
+        listen_dsn: str = "",
+        module: str = "monitor",
     ) -> Daemon:
+        """Start one; `module` is what Python runs, with the words that come before the daemon's own."""
         name = uuid4().hex[:8]
         path, log = folder / f"{name}.toml", folder / f"{name}.log"
         flags = ""
@@ -135,11 +138,12 @@ class Daemon:
             if not file.exists():
                 file.write_text(FLAGS)
             flags = f'[flags]\npath = "{file}"\n'
+        other = f'listen_dsn = "{listen_dsn}"\n' if listen_dsn else ""
         path.write_text(
-            f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n'
+            f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
             f'[http]\nport = {port}\nbase_path = "{base_path}"\n{flags}{more}\n'
         )
-        return await cls._run(path, log)
+        return await cls._run(path, log, module)
 
     @classmethod
     async def watching(cls, folder: Path, config: Path, *, limits: str = "") -> Daemon:
@@ -150,11 +154,11 @@ class Daemon:
         return await cls._run(path, folder / f"{name}.log")
 
     @classmethod
-    async def _run(cls, path: Path, log: Path) -> Daemon:
+    async def _run(cls, path: Path, log: Path, module: str = "monitor") -> Daemon:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "monitor", "--config", path, stdout=output, stderr=output, env=environment
+                sys.executable, "-m", *module.split(), "--config", path, stdout=output, stderr=output, env=environment
             )
         daemon = cls(process, log)
         async with asyncio.timeout(START_S):
