@@ -199,12 +199,23 @@ class Daemon:
         )
         return follower
 
-    async def stop(self) -> int:
-        """End it as an operator would, and give the exit code; it has five seconds."""
+    async def kill(self) -> None:
+        """End it by SIGKILL, as the kernel does when memory runs out."""
+        await self._leave()
+        self.process.kill()
+        await self.process.wait()
+
+    async def _leave(self) -> None:
         for follower in self._followers:
             await follower.leave()
+        self._followers = []
         if self._session is not None:
             await self._session.close()
+            self._session = None
+
+    async def stop(self) -> int:
+        """End it as an operator would, and give the exit code; it has five seconds."""
+        await self._leave()
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         try:
