@@ -81,6 +81,7 @@ class Oracle:
         self._known: deque[tuple[float, str]] = deque(maxlen=4096)
         self._on = 0
         self._healed_at = 0.0
+        self._recovered_at = 0.0
         self._seen: tuple[str, str] = ("", "")
         self.open = asyncio.Event()
         self.open.set()
@@ -96,8 +97,11 @@ class Oracle:
         return not self._on and _now() >= self._healed_at + GRACE_S
 
     @asynccontextmanager
-    async def fault(self, name: str, *, closed: bool = False) -> AsyncIterator[None]:
-        """Something is broken until the end of this block; `closed` keeps the writers out meanwhile."""
+    async def fault(self, name: str, *, closed: bool = False, recovers_s: float = 0.0) -> AsyncIterator[None]:
+        """Something is broken until the end of this block; `closed` keeps the writers out meanwhile.
+
+        A daemon that does not say whether it is in sync has `recovers_s` more before it is taken at its word.
+        """
         self.account.faults[name] += 1
         self._on += 1
         if closed:
@@ -108,6 +112,7 @@ class Oracle:
             self.open.set()
             self._on -= 1
             self._healed_at = _now()
+            self._recovered_at = max(self._recovered_at, self._healed_at + GRACE_S + recovers_s)
 
     async def reborn(self) -> None:
         """Begin anew with a PostgreSQL that has crashed, before anybody writes."""
@@ -121,7 +126,7 @@ class Oracle:
         if self.calm:
             self.account.calm[claims] += 1
         # Who does not say whether it is in sync is taken at its word only where nothing is broken.
-        trusted = claims if claims is not None else self.calm
+        trusted = claims if claims is not None else self.calm and _now() >= self._recovered_at
         if not trusted:
             return
         connection = await self._connected()

@@ -22,6 +22,8 @@ from tests.writers import Writer
 DELTAS_SQL = Path(__file__).parents[1] / "monitor/profiles/huph/sql/monitor_triggers.sql"
 OURS = "datname = current_database() and application_name like 'huph-monitor %'"
 WRITERS = 4
+BACKOFF_S = 6.0
+"""How long the daemon may wait before it tries again to reach what was away."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Ordeal:
 
     async def crash(self) -> None:
         """Let PostgreSQL die, by kill -9 or at once, and start it again."""
-        async with self.oracle.fault("crash", closed=True):
+        async with self.oracle.fault("crash", recovers_s=BACKOFF_S, closed=True):
             if self._chance.random() < 0.5:
                 self._own.postgres.kill()
             else:
@@ -152,7 +154,7 @@ class Ordeal:
 
     async def restart(self) -> None:
         """End the daemon, by a word or by kill -9, and start it again."""
-        async with self.oracle.fault("restart"):
+        async with self.oracle.fault("restart", recovers_s=BACKOFF_S):
             assert self.daemon is not None
             await (self.daemon.stop() if self._chance.random() < 0.5 else self.daemon.kill())
             await self.start()
@@ -160,7 +162,7 @@ class Ordeal:
     async def network(self) -> None:
         """Take the network away for a while, in one of its ways, and give it back."""
         mode = self._chance.choice([BLACKHOLE, PARTITION, stall("server"), stall("client", "server")])
-        async with self.oracle.fault("network"):
+        async with self.oracle.fault("network", recovers_s=BACKOFF_S):
             await self._proxy.set(mode)
             await asyncio.sleep(self._chance.uniform(0.5, 4))
             await self._proxy.set(PASS)
@@ -172,7 +174,7 @@ class Ordeal:
 
     async def pause(self) -> None:
         """Let the daemon stand still."""
-        async with self.oracle.fault("pause"):
+        async with self.oracle.fault("pause", recovers_s=BACKOFF_S):
             assert self.daemon is not None
             self.daemon.process.send_signal(signal.SIGSTOP)
             await asyncio.sleep(self._chance.uniform(0.5, 3))
