@@ -155,8 +155,9 @@ class Ordeal:
     async def restart(self) -> None:
         """End the daemon, by a word or by kill -9, and start it again."""
         async with self.oracle.fault("restart", recovers_s=BACKOFF_S):
-            assert self.daemon is not None
-            await (self.daemon.stop() if self._chance.random() < 0.5 else self.daemon.kill())
+            daemon, self.daemon = self.daemon, None
+            assert daemon is not None
+            await (daemon.stop() if self._chance.random() < 0.5 else daemon.kill())
             await self.start()
 
     async def network(self) -> None:
@@ -191,7 +192,8 @@ class Ordeal:
         return await asyncpg.connect(self._own.dsn, timeout=5)
 
     async def _get(self, path: str) -> tuple[int, object]:
-        assert self.daemon is not None
+        if self.daemon is None:
+            raise ConnectionError
         return await self.daemon.get(path)
 
 
