@@ -7,8 +7,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -128,6 +129,7 @@ class Daemon:
         port: int = 0,
         listen_dsn: str = "",
         module: str = "monitor",
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Daemon:
         """Start one; `module` is what Python runs, with the words that come before the daemon's own."""
         name = uuid4().hex[:8]
@@ -143,7 +145,7 @@ class Daemon:
             f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
             f'[http]\nport = {port}\nbase_path = "{base_path}"\n{flags}{more}\n'
         )
-        return await cls._run(path, log, module)
+        return await cls._run(path, log, module, environment)
 
     @classmethod
     async def watching(cls, folder: Path, config: Path, *, limits: str = "") -> Daemon:
@@ -154,8 +156,11 @@ class Daemon:
         return await cls._run(path, folder / f"{name}.log")
 
     @classmethod
-    async def _run(cls, path: Path, log: Path, module: str = "monitor") -> Daemon:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
+    async def _run(
+        cls, path: Path, log: Path, module: str = "monitor", more: Mapping[str, str] = MappingProxyType({})
+    ) -> Daemon:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
+        environment = {**inherited, **more}
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", *module.split(), "--config", path, stdout=output, stderr=output, env=environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,10 @@ BURN = "do $$ begin for i in 1..2000 loop perform pg_current_xact_id(); commit; 
 EDGE = "select floor(date_part('epoch', $1::text::timestamptz))::int8"
 WINDOW_S = 300
 GRACE_S = 1.0
-AWAY = (OSError, TimeoutError, aiohttp.ClientError, asyncpg.PostgresError, asyncpg.InterfaceError)
+AWAY = (
+    OSError, TimeoutError, aiohttp.ClientError,
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+)  # fmt: skip
 KINDS = ("insert", "delete", "update", "truncate")
 
 
@@ -168,6 +171,7 @@ class Oracle:
     async def close(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
+        self._connection = None
 
     async def _once(self, sql: str) -> Any:
         """Run it on a connection of its own: the other one is the watch's."""
@@ -188,13 +192,17 @@ async def watch(oracle: Oracle, get: Any, over: asyncio.Event, every_s: float = 
     """Judge the daemon's reports on a timer until it is over; where it or PostgreSQL is away, the next one."""
     while not over.is_set():
         # What is broken on purpose may answer in any way, or not at all.
-        with suppress(*AWAY):
+        try:
             await oracle.remember()
             asked_at = _now()
             async with asyncio.timeout(2):
                 status, report = await get("api/v1/series/messages")
             if status == 200:
                 await oracle.look(report, asked_at)
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            pass
+        except AWAY:
+            await oracle.close()
         await asyncio.sleep(every_s)
 
 

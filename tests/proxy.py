@@ -59,12 +59,13 @@ def stall(*sides: Side) -> Mode:
 
 
 class _Connection:
-    """One client's connection and ours to the server; `torn` once bytes were lost."""
+    """One client's connection and ours to the server; `torn` once bytes were lost, `unasked` ones are kept back."""
 
     def __init__(self, client: socket.socket) -> None:
         self.sockets: dict[Side, socket.socket] = {"client": client}
         self.task: asyncio.Task[None] | None = None
         self.torn = False
+        self.unasked = 0
 
     def abort(self) -> None:
         """End both sides with RST."""
@@ -127,6 +128,12 @@ class Proxy:
             await asyncio.sleep(every_s)
             await self.set(PASS)
             await asyncio.sleep(every_s)
+
+    async def say(self, message: bytes, answer: int) -> None:
+        """Say this to the server on every connection, and keep so many bytes of its answer from the client."""
+        for connection in self._connections:
+            connection.unasked += answer
+            await asyncio.get_running_loop().sock_sendall(connection.sockets["server"], message)
 
     async def close(self) -> None:
         await self._stop_listening()
@@ -245,7 +252,12 @@ class Proxy:
                 if not chunk:
                     await line.put((loop.time() + self._mode.latency_s, b""))
                     return
-                await line.put((loop.time() + self._mode.latency_s, chunk))
+                if source == "server" and connection.unasked:
+                    kept = min(connection.unasked, len(chunk))
+                    connection.unasked -= kept
+                    chunk = chunk[kept:]
+                if chunk:
+                    await line.put((loop.time() + self._mode.latency_s, chunk))
 
     async def _deliver(
         self, connection: _Connection, line: asyncio.Queue[tuple[float, bytes]], source: Side, target: socket.socket

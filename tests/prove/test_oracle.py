@@ -1,4 +1,4 @@
-"""The long form of the oracle: at least 500 comparisons under at least 50 kills, crashes, restarts and lost networks."""
+"""The long form of the oracle: 500 comparisons and more under 50 kills, and crashes, restarts and lost networks."""
 
 from __future__ import annotations
 
