@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -45,9 +46,15 @@ def no_xid_filter() -> None:
     Snapshot.sees = lambda *_: False
 
 
+def stalling() -> None:
+    """Stand still for three seconds, in the middle of whatever it does, at each SIGUSR2."""
+    signal.signal(signal.SIGUSR2, lambda *_: time.sleep(3))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "no_recount_on_reconnect": no_recount_on_reconnect,
     "no_xid_filter": no_xid_filter,
+    "stalling": stalling,
 }
 
 if __name__ == "__main__":

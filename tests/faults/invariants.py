@@ -13,6 +13,7 @@ import asyncpg
 
 from tests.daemon import Daemon, Document, Follower
 from tests.integration.test_exactness import compare
+from tests.oracle import AWAY
 from tests.watched import Platform
 
 OURS = 6
@@ -72,9 +73,11 @@ class Harmless:
                     )
                 await connection.execute(INSERT)
                 self._wrote.set()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 if not self.excused:
                     self.harmed.append(f"{type(error).__name__}: {error}")
+                if connection is not None and not isinstance(error, asyncpg.PostgresError):
+                    connection.terminate()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await self._over.wait()

@@ -121,22 +121,31 @@ class Scene:
     _looking: asyncio.Task[None] | None = None
 
     async def start(self, **options: Any) -> Scene:
-        """Start the daemon; `connect_s` is another deadline for new connections, `limits` are further ones."""
+        """Start the daemon; `connect_s` is another deadline for new connections, `limits` are further ones.
+
+        `direct` leaves our networks out, which let everybody in and cannot say that nobody is there behind them.
+        """
         await self.platform.write()
         form = replace(self.form, connect_s=options.pop("connect_s", self.form.connect_s))
         limits = f"{form.limits}\n{options.pop('limits', '')}"
         dsn = options.pop("dsn", self.platform.monitor_dsn)
-        options.setdefault("listen_dsn", self.listening.dsn(dsn))
-        self.daemon = await Daemon.start(self.folder, self.network.dsn(dsn), limits=limits, **options)
+        if not options.pop("direct", False):
+            options.setdefault("listen_dsn", self.listening.dsn(dsn))
+            dsn = self.network.dsn(dsn)
+        self.daemon = await Daemon.start(self.folder, dsn, limits=limits, **options)
         self.follower = await self.daemon.follow()
         return self
+
+    def move(self, platform: Platform) -> None:
+        """Play on another platform of the same PostgreSQL, before anything has begun."""
+        self.platform, self.harmless = platform, Harmless(platform.dsn)
 
     async def well(self, within: float = 10) -> float:
         """Wait until none of the seven checks is anything but ok."""
         return await self.follower.until(lambda d: d["counts"]["ok"] == CHECKS, within)
 
     async def begin(self, *, old: bool = False) -> None:
-        """Wait until all is well and the writer writes; the fault comes next. Evidence may be `old` where clocks step."""
+        """Wait until all is well and the writer writes; the fault comes next. With `old`, no evidence is too old."""
         await self.well()
         await self.harmless.begin()
         if not old:

@@ -40,7 +40,7 @@ async def test_listener_terminated(scene):
 )  # fmt: skip
 async def test_backend_killed(scene):
     """When one process is killed PostgreSQL recovers: it is starting or refused for a moment; the note: crash."""
-    await scene.start()
+    await scene.start(direct=True)
     await scene.begin()
     os.kill(await scene.platform.connection.fetchval("select pg_backend_pid()"), signal.SIGKILL)
     await scene.shows(*ALL_BUT_NOW)
@@ -55,7 +55,7 @@ async def test_backend_killed(scene):
 async def test_postmaster_killed(scene):
     """A postmaster that is killed is refused, its children are blocked, and the note says that it was killed."""
     await past(scene.platform)
-    await scene.start()
+    await scene.start(direct=True)
     await scene.begin()
     scene.platform.postgres.kill()
     await scene.shows("db.refused", why="not_running")
@@ -72,7 +72,7 @@ async def test_postmaster_killed(scene):
 )  # fmt: skip
 async def test_stopped(scene):
     """A PostgreSQL that somebody stops is refused, and the note says that it was stopped."""
-    await scene.start()
+    await scene.start(direct=True)
     await scene.begin()
     await past(scene.platform)
     await scene.follower.until(lambda d: "connections" in d["checks"]["db"]["detail"], 40)
