@@ -306,5 +306,7 @@ class Listener:
 
 
 def _ended(words: LastWords | None) -> Cause:
-    """Name how the connection ended: by the server's own words, or without any."""
-    return "terminated" if words is not None and words.sqlstate == "57P01" else "closed"
+    """Name how the connection ended: by the server's own words, torn, or without a word."""
+    if words is not None and words.sqlstate == "57P01":
+        return "terminated"
+    return "reset" if words is not None and words.torn else "closed"
