@@ -46,19 +46,24 @@ BROKER = form(
     listens=FLAG,
 )
 CONNECTIONS = form(active=COUNT, idle=COUNT, idle_in_transaction=COUNT, used=COUNT, max=COUNT, ours=COUNT)
+PROOF = form("from to rows signals", rows=COUNT, signals=COUNT, **{"from": TIME, "to": TIME})
 USUAL = form("count usual spread", count=COUNT, usual=AMOUNT, spread=AMOUNT, spike_from=AMOUNT, drop_to=AMOUNT)
 CHECKS: Mapping[str, Schema] = {
     "db": form(
         server_ms=AMOUNT,
         started_at=TIME,
         connect_ms=AMOUNT,
+        wait_ms=AMOUNT,
+        read_only=FLAG,
         connections=CONNECTIONS,
         slow_now=COUNT,
         longest_transaction_s=AMOUNT,
         lock_waits=COUNT,
-        blocked=by_name(form(by=COUNT, waiting_s=AMOUNT, relation=TEXT)),
-        replication_lag_s=AMOUNT,
+        blocked=by_name(form("by waiting_s", by=COUNT, waiting_s=AMOUNT, relation=TEXT)),
+        commit_waiters=COUNT,
         notify_queue_pct=AMOUNT,
+        queue_holder=form("name age_s ours", name=TEXT, age_s=AMOUNT, ours=FLAG),
+        replication_lag_s=AMOUNT,
         version=TEXT,
         size_mb=AMOUNT,
         wraparound_pct=AMOUNT,
@@ -68,7 +73,8 @@ CHECKS: Mapping[str, Schema] = {
         channels=by_name(CHANNEL),
         broker=BROKER,
         unreadable=COUNT,
-        listener=form("state since", state=one_of("listening", "reconnecting"), since=TIME),
+        unmatched=COUNT,
+        listener=form("state since", state=one_of("listening", "unproven", "reconnecting", "dropped"), since=TIME),
         test_signal=form("ms", ms=AMOUNT),
     ),
     "triggers": form(
@@ -80,8 +86,16 @@ CHECKS: Mapping[str, Schema] = {
                 channel=TEXT,
                 function=TEXT,
                 state=one_of("enabled", "always", "replica", "disabled", "missing"),
+                mute=FLAG,
+                hash=TEXT,
+                level=one_of("row", "statement"),
+                notifies=FLAG,
+                hazard=one_of("whole_row", "partitioned_statement"),
                 last_fired=TIME,
                 fired_5m=COUNT,
+                rows_5m=COUNT,
+                unsignalled_5m=COUNT,
+                proof=PROOF,
             )
         ),
     ),

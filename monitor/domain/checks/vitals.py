@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.domain.connection import Connections
+from monitor.domain.contention import Contention
 from monitor.domain.damping import Streak, settled
 from monitor.domain.listening import Listening, QueueHeld, SignalLost
 from monitor.domain.probing import Probe, Resolver
@@ -70,7 +70,7 @@ class Monitor:
 
     name = "monitor"
     section = "monitor"
-    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Connections, Probe)
+    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Contention, Probe)
     evidence = (Vitals,)
 
     @property
@@ -107,7 +107,7 @@ class Monitor:
                 since = memory.names_since if memory.names.misses else at.wall
                 names = memory.names.step(missed=not facts.answers)
                 memory = replace(memory, names=names, resolver=facts.resolver, names_since=since)
-            case Connections():
+            case Contention():
                 memory = replace(memory, queue_pct=round(facts.notify_queue_pct, 2))
             case Probe(outcome="exhausted"):
                 memory = replace(memory, exhausted=memory.exhausted.add(at.mono))
