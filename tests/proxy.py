@@ -59,13 +59,13 @@ def stall(*sides: Side) -> Mode:
 
 
 class _Connection:
-    """One client's connection and ours to the server; `torn` once bytes were lost, `unasked` ones are kept back."""
+    """One client's connection and ours to the server; `torn` once bytes were lost; `unasked` is not for the client."""
 
     def __init__(self, client: socket.socket) -> None:
         self.sockets: dict[Side, socket.socket] = {"client": client}
         self.task: asyncio.Task[None] | None = None
         self.torn = False
-        self.unasked = 0
+        self.unasked = b""
 
     def abort(self) -> None:
         """End both sides with RST."""
@@ -129,10 +129,10 @@ class Proxy:
             await self.set(PASS)
             await asyncio.sleep(every_s)
 
-    async def say(self, message: bytes, answer: int) -> None:
-        """Say this to the server on every connection, and keep so many bytes of its answer from the client."""
+    async def say(self, message: bytes, answer: bytes) -> None:
+        """Say this to the server on every connection, and keep its answer from the client."""
         for connection in self._connections:
-            connection.unasked += answer
+            connection.unasked = answer
             await asyncio.get_running_loop().sock_sendall(connection.sockets["server"], message)
 
     async def close(self) -> None:
@@ -252,10 +252,9 @@ class Proxy:
                 if not chunk:
                     await line.put((loop.time() + self._mode.latency_s, b""))
                     return
-                if source == "server" and connection.unasked:
-                    kept = min(connection.unasked, len(chunk))
-                    connection.unasked -= kept
-                    chunk = chunk[kept:]
+                if source == "server" and connection.unasked and connection.unasked in chunk:
+                    chunk = chunk.replace(connection.unasked, b"", 1)
+                    connection.unasked = b""
                 if chunk:
                     await line.put((loop.time() + self._mode.latency_s, chunk))
 

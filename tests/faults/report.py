@@ -35,10 +35,10 @@ HEAD = """\
 # Faults
 
 Each row of the catalogue of faults: in how many seconds its reason must be shown, and in how many it was. *Full* is the
-daemon with its own intervals (a sample every 5 s, a sweep every 30 s), the other form with shorter ones (1 s, 5 s). Each
-row also holds, once the fault is over, that the counts are SQL's in the very snapshot, a reader's document is the
-server's, nothing was called ok by evidence that was too old, no transaction of the platform failed or waited 50 ms for a
-lock, PostgreSQL's queue of signals is empty, and the log tells no fault of ours.
+daemon with its own intervals (a sample every 5 s, a sweep every 30 s), the other form with shorter ones (2 s and 5 s).
+Each row also holds, once the fault is over, that the counts are SQL's in the very snapshot, a reader's document is the
+server's, nothing was called ok by evidence that was too old, no transaction of the platform failed or waited 50 ms for
+a lock, PostgreSQL's queue of signals is empty, and the log tells no fault of ours.
 
 Made by `HUPH_FAULTS=FILE ./dev test tests/faults` (add `-m "prove or not prove"` for the full form) and
 `python -m tests.faults.report FILE > docs/faults.md`.

@@ -34,17 +34,18 @@ class Form:
     sweep_s: float
     deadline_s: float
     connect_s: float
+    query_s: float
 
     @property
     def limits(self) -> str:
         return (
             f"sample_s = {self.sample_s}\nsweep_s = {self.sweep_s}\ncanary_deadline_s = {self.deadline_s}\n"
-            f"connect_timeout_s = {self.connect_s}\nmax_5m = 10000000"
+            f"connect_timeout_s = {self.connect_s}\nquery_timeout_s = {self.query_s}\nmax_5m = 10000000"
         )
 
 
-SHORT = Form("short", 1, 5, 1, 1)
-FULL = Form("full", 5, 30, 3, 3)
+SHORT = Form("short", 2, 5, 1, 1, 1)
+FULL = Form("full", 5, 30, 3, 3, 2)
 
 
 @dataclass(frozen=True)

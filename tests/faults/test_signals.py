@@ -25,7 +25,8 @@ listen_addr = {host}
 listen_port = {own}
 unix_socket_dir =
 pool_mode = transaction
-auth_type = any
+auth_type = trust
+auth_file = {users}
 ignore_startup_parameters = extra_float_digits,default_transaction_read_only,statement_timeout,lock_timeout,\
 idle_in_transaction_session_timeout,idle_session_timeout,max_parallel_workers_per_gather,jit,enable_seqscan,work_mem,\
 tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count,tcp_user_timeout,client_connection_check_interval
@@ -36,13 +37,15 @@ tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count,tcp_user_timeou
 async def pooling(platform, folder):
     """Run a PgBouncer in transaction mode before this platform; give an address by way of it."""
     own = free_port()
-    path = folder / "pgbouncer.ini"
+    path, users = folder / "pgbouncer.ini", folder / "users.txt"
     for parent in (folder, *folder.parents[:3]):
         if account.is_root() and parent.is_relative_to("/tmp"):  # it is run as nobody
             parent.chmod(parent.stat().st_mode | 0o011)
     database, port = platform.database, platform.postgres.port
-    path.write_text(POOLER.format(database=database, host=HOST, port=port, own=own))
-    path.chmod(0o644)
+    path.write_text(POOLER.format(database=database, host=HOST, port=port, own=own, users=users))
+    users.write_text(f'"{schema.MONITOR}" ""\n')
+    for file in (path, users):
+        file.chmod(0o644)
     log = (folder / "pgbouncer.log").open("wb")
     process = await asyncio.create_subprocess_exec(
         "pgbouncer",
@@ -94,9 +97,12 @@ async def test_unlistened(scene):
     """A subscription that is lost while the session lives is noticed, named, and taken up again."""
     await scene.start()
     await scene.begin()
-    text = b"UNLISTEN *\0"
     # A Query, and the CommandComplete and ReadyForQuery that answer it (PostgreSQL 18, 54.7).
-    await scene.listening.say(b"Q" + struct.pack("!I", 4 + len(text)) + text, answer=5 + len(b"UNLISTEN\0") + 6)
+    said = b"UNLISTEN *\0", b"UNLISTEN\0"
+    query, done = (
+        kind + struct.pack("!I", 4 + len(text)) + text for kind, text in zip((b"Q", b"C"), said, strict=True)
+    )
+    await scene.listening.say(query, answer=done + b"Z" + struct.pack("!I", 5) + b"I")
     await scene.shows("realtime.channel_down")
     await scene.healed()
 
@@ -162,7 +168,7 @@ async def test_malformed(scene):
 
 
 @row(
-    "18", "invalid UTF-8 in a payload", short=3, full=3, own=True,
+    "18", "invalid UTF-8 in a payload", short=6, full=12, own=True,
     must=("realtime.reconnecting",), may=("realtime.odd_events",), never=("db.*",),
 )  # fmt: skip
 async def test_no_text(scene):
