@@ -85,10 +85,9 @@ class Board:
             case "db_latency":
                 return self._latency.read(at.wall)
             case "messages":
-                if not isinstance(memory, message_throughput.Memory) or memory.window is None:
+                if not isinstance(memory, message_throughput.Memory) or memory.counting.window is None:
                     return None
-                window = memory.window
-                return message_seconds(window.as_of(at.mono), memory.snapshot, window.within(at.mono))
+                return message_seconds(memory.counting, memory.counting.window, at.mono)
             case _ if name.startswith("cron_runs:"):
                 cron = self._watches.get("cron")
                 jobs = cron.judgement.memory if cron is not None else None
@@ -145,11 +144,24 @@ class Board:
                 return set()
             watch.troubles[facts.question] = facts
             return {facts.check}
-        touched = set()
+        touched, news = set(), []
         for key, watch in self._watches.items():
             if watch.deadline() <= signal.at.mono if isinstance(signal, Tick) else watch.concerns(facts):
+                before = watch.judgement.tells
                 watch.take(signal, facts)
                 touched.add(key)
+                if (told := watch.judgement.tells) is not None and told != before:
+                    news.append(told)
+        return touched | self._pass_on(signal.at, news)
+
+    def _pass_on(self, at: At, news: Sequence[object]) -> set[str]:
+        """Let the others take what a check has found; give the keys."""
+        touched = set()
+        for told in news:
+            for key, watch in self._watches.items():
+                if watch.concerns(told):
+                    watch.take(Sample(at, told), told)
+                    touched.add(key)
         return touched
 
     def _record(self, signal: Signal) -> None:

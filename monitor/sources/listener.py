@@ -47,6 +47,7 @@ class Listener:
         sweep_s: float,
         connect_timeout_s: float,
         deadline_s: float,
+        deltas: str | None = None,
         clock: Clock,
         emit: Emit,
         hint: Hint,
@@ -55,6 +56,8 @@ class Listener:
         self._channels = channels
         self._hinting = [trigger for trigger in triggers if trigger.hints]
         self._speaker = speaker
+        self._deltas = deltas
+        self._wanted = (*channels, *([deltas] if deltas is not None else []))
         self._sweep_s = sweep_s
         self._connect_timeout_s = connect_timeout_s
         self._deadline_s = deadline_s
@@ -103,7 +106,7 @@ class Listener:
         connection.add_termination_listener(end)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                for channel in self._channels:
+                for channel in self._wanted:
                     await connection.add_listener(channel, self._heard)
                 await connection.add_listener(TEST_CHANNEL, self._test_heard)
             # Only now may anybody count: what was missed before this moment is in the snapshot that follows.
@@ -133,6 +136,9 @@ class Listener:
     def _heard(self, _: object, __: int, channel: str, text: str) -> None:
         # A plain function: asyncpg calls it in the order of arrival, a coroutine would lose the order.
         at = self._clock.now()
+        if channel == self._deltas:
+            self._emit(Sample(at, payload.read_deltas(text)))
+            return
         facts = payload.read(text)
         event = Event(at, channel, facts if facts is not None else {}, readable=facts is not None)
         self._emit(event)
@@ -172,15 +178,15 @@ class Listener:
         took = ms + 1000 * (self._clock.now().mono - sent)
         async with asyncio.timeout(self._deadline_s):
             rows = await connection.fetch("select pg_listening_channels() as channel")
-        heard = frozenset(row["channel"] for row in rows) & self._channels.keys()
+        heard = frozenset(row["channel"] for row in rows) & set(self._wanted)
         self._emit(Sample(self._clock.now(), Listening(frozenset(heard), took, sent_at)))
-        missing = sorted(self._channels.keys() - heard)
+        missing = sorted(set(self._wanted) - heard)
         if missing:
             log.warning("channel.missed", channels=missing)
         for channel in missing:
             quoted = channel.replace('"', '""')
             async with asyncio.timeout(self._deadline_s):
                 await connection.execute(f'LISTEN "{quoted}"')
-            for check in self._channels[channel]:
+            for check in self._channels.get(channel, ()):
                 self._hint(check)
         return not missing

@@ -433,6 +433,8 @@ def test_series():
     assert one.series("messages", at(2)) == {
         "as_of": instant(NOON + 2),
         "snapshot": "700:700:",
+        "scheme": "recount",
+        "in_sync": False,
         "seconds": {str(int(NOON) - 9): 3},
     }
     assert one.counted_until() == NOON + 2

@@ -282,7 +282,13 @@ DOCUMENT: Json = {
 }
 EVIDENCE = dict.fromkeys([*CHECKS, *(f"services/{name}" for name in SERVICES), "cron", "settings", "monitor"], LATE)
 SERIES: Json = {
-    "messages": {"as_of": LATE, "snapshot": "7:9:", "seconds": {"1780000000": 4}},
+    "messages": {
+        "as_of": LATE,
+        "snapshot": "7:9:",
+        "scheme": "deltas",
+        "in_sync": True,
+        "seconds": {"1780000000": 4},
+    },
     "message_rates": {
         "as_of": LATE,
         "start": EARLY,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.domain.connection import Connections
 from monitor.domain.damping import Streak, settled
+from monitor.domain.ledger import Drift
 from monitor.domain.listening import Listening
 from monitor.domain.probing import Probe, Resolver
 from monitor.domain.signal import At, Gap
@@ -17,6 +18,8 @@ from monitor.domain.window import SPAN_S, Tally
 
 CALM_S = 60.0
 """How long the loop must be quick again."""
+DRIFT_S = 3600.0
+"""How long a reader is told that the count was not the database's."""
 APART_S = 60.0
 """How far our clock and the database's may be apart."""
 KEPT = 20
@@ -50,6 +53,8 @@ class Memory:
     exhausted: Tally = field(default_factory=Tally)
     gaps: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     deaf_since: str = ""
+    drift: Drift | None = None
+    drift_until: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Monitor:
 
     name = "monitor"
     section = "monitor"
-    takes = (Vitals, Round, Gap, Listening, Resolver, Connections, Probe)
+    takes = (Vitals, Round, Gap, Listening, Resolver, Connections, Probe, Drift)
     evidence = (Vitals,)
 
     @property
@@ -102,13 +107,16 @@ class Monitor:
                 memory = replace(memory, names=names, resolver=facts.resolver, names_since=since)
             case Connections():
                 memory = replace(memory, queue_pct=round(facts.notify_queue_pct, 2))
+            case Drift():
+                memory = replace(memory, drift=facts, drift_until=at.mono + DRIFT_S)
             case Probe(outcome="exhausted"):
                 memory = replace(memory, exhausted=memory.exhausted.add(at.mono))
             case _:
                 pass
         reasons = self._reasons(memory, at)
         leading = primary(reasons)
-        ends = (memory.stalled_until, memory.still_until, memory.step_until, memory.exhausted.next_change())
+        noted = (memory.stalled_until, memory.still_until, memory.step_until, memory.drift_until)
+        ends = (*noted, memory.exhausted.next_change())
         return Judgement(
             memory,
             reasons=reasons,
@@ -218,6 +226,9 @@ class Monitor:
             verdict = Verdict.WARN if why == "open_files" else Verdict.OK
             params = {"why": why, "count": counts[why], "window_min": SPAN_S // 60}
             reasons.append(Reason("monitor.clients_refused", verdict, params))
+        if memory.drift is not None and at.mono < memory.drift_until:
+            params = {"rows": memory.drift.rows, "at": instant(memory.drift.at)}
+            reasons.append(Reason("monitor.drift", Verdict.OK, params))
         return tuple(reasons)
 
     @staticmethod
