@@ -33,6 +33,8 @@ def read_deltas(text: str) -> Deltas:
         case {"x": str(xid), "q": int(counter), "d": list(rows)} if XID.fullmatch(xid) and _whole(counter, MOST):
             if all(isinstance(row, list) and _fits(row) for row in rows):
                 return Deltas(int(xid), counter, tuple((second, sender, count) for second, sender, count in rows))
+        case _:
+            pass
     return ANEW
 
 

@@ -57,7 +57,7 @@ class Puller:
         self._began: float | None = None
         self._longest = 0.0
 
-    def look(self, *, wished: bool) -> None:
+    def look(self, *, wished: bool = False) -> None:
         """Ask as soon as it has rested; `wished` by the board, or because of a signal."""
         if (self.pull.hinted and (wished or self.pull.on_signal)) or not self._answered:
             self._wake.set()

@@ -154,6 +154,8 @@ CHECKS: Json = {
     "message_throughput": entry(
         {
             "count_5m": 15,
+            "scheme": "deltas",
+            "in_sync": True,
             "by_sender": {"user": 9, "bot": 6},
             "as_of": LATE,
             "newest_at": LATE,
