@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from monitor.clock import SystemClock
 from monitor.database import Session, Target
+from monitor.domain.ledger import Deltas
 from monitor.domain.signal import Event, Gap, Sample
 from monitor.sources.listener import TEST_CHANNEL, Listener
 from tests.fakes import Recorder
@@ -45,7 +46,7 @@ class Scene:
     `then` is told each of them too, at its very moment.
     """
 
-    def __init__(self, dsn, speaker, *, channels, sweep_s, deadline_s, then):
+    def __init__(self, dsn, speaker, *, channels, sweep_s, deadline_s, then, deltas=None):
         self.said = Recorder()
         self._then = then
         self.listener = Kept(
@@ -55,6 +56,7 @@ class Scene:
             sweep_s=sweep_s,
             connect_timeout_s=2,
             deadline_s=deadline_s,
+            deltas=deltas,
             clock=SystemClock(),
             emit=self._hear,
             hint=self._hear,
@@ -78,10 +80,12 @@ class Scene:
 
 
 @asynccontextmanager
-async def listening(dsn, speaker_dsn=None, *, channels=CHANNELS, sweep_s=3600.0, deadline_s=3.0, then=lambda *_: None):
+async def listening(
+    dsn, speaker_dsn=None, *, channels=CHANNELS, sweep_s=3600.0, deadline_s=3.0, then=lambda *_: None, deltas=None
+):
     """Let a listener listen meanwhile, with a speaker on the same database or on another."""
     speaker = Session(Target.of(speaker_dsn or dsn), "speaker", 2)
-    scene = Scene(dsn, speaker, channels=channels, sweep_s=sweep_s, deadline_s=deadline_s, then=then)
+    scene = Scene(dsn, speaker, channels=channels, sweep_s=sweep_s, deadline_s=deadline_s, then=then, deltas=deltas)
     task = asyncio.get_running_loop().create_task(scene.listener.run())
     try:
         yield scene
@@ -503,3 +507,25 @@ async def test_end_while_shut(door):
     async with asyncio.timeout(1):
         async with listening(door.dsn):
             await asyncio.sleep(0)
+
+
+async def test_our_own_triggers(platform):
+    """Signals of our own triggers come as samples, in their order, hint at nothing, and their channel is proven too."""
+    async with listening(platform.monitor_dsn, deltas="ours") as scene:
+        (told,) = await scene.until(Sample, 1)
+        assert told.channels == {*CHANNELS, "ours"}
+        before = len(scene.said.seen)
+        for text in ('{"x":"700","q":1,"d":[[5,"user",2]]}', "nonsense"):
+            await platform.connection.execute("select pg_notify('ours', $1)", text)
+        assert (await scene.until(Sample, 3))[1:] == [Deltas(700, 1, ((5, "user", 2),)), Deltas(0, 0, None)]
+        assert [type(one) for one in scene.said.seen[before:]] == [Sample, Sample]
+
+
+async def test_our_own_channel_is_missed(platform):
+    """Where PostgreSQL does not list our own channel, it is asked for again, and the way proven anew."""
+    async with listening(platform.monitor_dsn, deltas="ours") as scene:
+        await scene.until(Sample, 1)
+        await scene.listener.connection.execute("unlisten ours")
+        scene.listener.wake()
+        told = await scene.until(Sample, 3)
+        assert ["ours" in one.channels for one in told] == [True, False, True]
