@@ -138,6 +138,13 @@ def test_drift(rows, drift):
     assert ledger.drift(counted(Snapshot(701, 701), rows)) == drift
 
 
+def test_a_clock_that_was_put_back():
+    """Only what both have counted is compared, though the later one reaches further back."""
+    ledger = Ledger.of(counted(rows=[(NOW - 300, "user", 1)]), ())
+    later = counted(rows=[(NOW - 309, "user", 5), (NOW - 300, "user", 1)], now=NOW - 9)
+    assert ledger.drift(later) == 0
+
+
 def test_rows_far_ahead():
     """A row of no calendar lies a year ahead of each recount: that it moves is no drift."""
     year = 366 * 86_400
