@@ -84,13 +84,16 @@ class App:
             {name: channel.hints for name, channel in profile.channels.items()},
             recount,
             triggers=profile.triggers,
-            sweep_s=sweep_s,
+            sample_s=sample_s,
             connect_timeout_s=connect_timeout_s,
             deadline_s=limits["canary_deadline_s"],
             deltas=config.deltas.channel if config.deltas is not None else None,
+            queue_warn_pct=limits["queue_warn_pct"],
+            queue_drop_pct=limits["queue_drop_pct"],
             clock=clock,
             emit=emit,
             hint=self._hint,
+            catch_up=lambda: self._sweep.answer("recount"),
         )
         vitals = SelfWatch(
             sample_s=sample_s,

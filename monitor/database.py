@@ -72,6 +72,7 @@ async def open_session(
     purpose: str,
     timeout: float,  # noqa: ASYNC109 - one deadline for the whole handshake
     statement_s: float = 2.0,
+    connection_class: type[asyncpg.Connection] = asyncpg.Connection,
 ) -> tuple[asyncpg.Connection, float]:
     """Open a session named "huph-monitor PURPOSE" within `timeout` seconds; give it and the ms it took.
 
@@ -86,6 +87,9 @@ async def open_session(
                 dsn=target.dsn.reveal(),
                 password=target.password.reveal() if target.password is not None else None,
                 timeout=timeout + 1,
+                connection_class=connection_class,
+                # No statement stays prepared on a session that is held: nothing to be outdated by a migration.
+                statement_cache_size=0,
                 server_settings={
                     **SETTINGS,
                     "statement_timeout": str(round(1000 * statement_s)),

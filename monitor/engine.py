@@ -13,7 +13,7 @@ import structlog
 from monitor.clock import Clock
 from monitor.domain.board import Board
 from monitor.domain.change import Publish
-from monitor.domain.signal import Event, Hint, Signal, Tick
+from monitor.domain.signal import Burst, Event, Hint, Signal, Tick
 
 log = structlog.get_logger()
 FULL = 100_000
@@ -34,8 +34,8 @@ class Engine:
 
     def emit(self, signal: Signal) -> None:
         """Put a signal in line."""
-        if len(self._inbox) >= FULL and isinstance(signal, Event):
-            self._dropped += 1
+        if len(self._inbox) >= FULL and isinstance(signal, Event | Burst):
+            self._dropped += signal.count if isinstance(signal, Burst) else 1
             return
         self._inbox.append(signal)
         self._wake.set()

@@ -25,8 +25,12 @@ class Trigger:
     match: Mapping[str, Scalar] = field(default_factory=dict)
     hints: tuple[str, ...] = ()
 
+    def owns(self, payload: Mapping[str, object]) -> bool:
+        """Say whether a notification of its channel with this payload is its own."""
+        return all(payload.get(key) == want for key, want in self.match.items())
+
     def fired(self, event: Event) -> bool:
-        return event.channel == self.channel and all(event.payload.get(key) == want for key, want in self.match.items())
+        return event.channel == self.channel and self.owns(event.payload)
 
 
 @dataclass(frozen=True, slots=True)

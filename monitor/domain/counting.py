@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from monitor.domain.ledger import EVENTS, HEAVY, ROWS, Counted, Deltas, Drift, Ledger, Snapshot, changes
-from monitor.domain.listening import Listening
+from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.signal import At, Gap
 from monitor.domain.window import CAP, SPAN_S, Window
 
@@ -79,7 +79,7 @@ class Counting:
                 return counting.changed(facts, at)
             case Listening() if self.channels <= facts.channels:
                 return counting.listened(facts, at)
-            case Listening() | Gap():
+            case Listening() | SignalLost() | Gap():
                 # Signals have been missed.
                 return replace(counting.closed(), proven=None, last=None, in_sync=False)
             case _:

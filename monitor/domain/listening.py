@@ -17,3 +17,29 @@ class Listening:
     channels: frozenset[str]
     test_signal_ms: float
     sent: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class SignalLost:
+    """A test signal that PostgreSQL took and that did not come back in time: so many in a row by now.
+
+    `channels` are those that PostgreSQL says the listener hears, None when its connection does not answer either. It
+    answers as another process than the one that let us in (`pooled`) where a pooler stands between.
+    """
+
+    lost: int
+    channels: frozenset[str] | None
+    pid: int
+    target: str
+    pooled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHeld:
+    """So much of PostgreSQL's queue of signals is in use, in percent, and it is our listener that does not read on.
+
+    `dropped` says that it has stopped listening, so that the queue can be emptied.
+    """
+
+    usage_pct: float
+    dropped: bool

@@ -1,4 +1,4 @@
-"""All that can happen to the board: Event, Sample, Gap, Tick; and the function types that join the rooms."""
+"""All that can happen to the board: Event, Burst, Sample, Gap, Tick; and the function types that join the rooms."""
 
 from __future__ import annotations
 
@@ -26,6 +26,23 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Burst:
+    """Several notifications of one channel that arrived at once, in order; None is a payload that is unreadable.
+
+    In a flood only so many are read; `unread` counts the others.
+    """
+
+    at: At
+    channel: str
+    payloads: tuple[Mapping[str, object] | None, ...]
+    unread: int = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.payloads) + self.unread
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A probe's answer: the facts of one question, stamped when they arrived."""
 
@@ -35,10 +52,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The listener became deaf, or still is after one more attempt to connect."""
+    """The listener became deaf, or still is after one more attempt to connect; "dropped" is by its own will."""
 
     at: At
-    cause: Literal["reset", "closed", "after_hung"]
+    cause: Literal["terminated", "reset", "closed", "unreadable", "after_hung", "dropped"]
     attempt: int = 0
     error: str | None = None
 
@@ -50,7 +67,7 @@ class Tick:
     at: At
 
 
-Signal = Event | Sample | Gap | Tick
+Signal = Event | Burst | Sample | Gap | Tick
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor.domain.checks.check import Check
 from monitor.domain.probing import Probe
-from monitor.domain.signal import At, Event, Gap, Sample, Signal, Tick, Trouble
+from monitor.domain.signal import At, Burst, Event, Gap, Sample, Signal, Tick, Trouble
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant, primary
 from monitor.domain.window import MARGIN_S
 
@@ -55,7 +55,7 @@ class Watch:
         at = signal.at
         if isinstance(facts, self.check.evidence):
             self.observed, self.stale = at, False
-            self.source = "event" if isinstance(signal, Event | Gap) else "sample"
+            self.source = "event" if isinstance(signal, Event | Burst | Gap) else "sample"
         elif isinstance(signal, Tick) and self.observed is not None:
             self.stale = at.mono >= self.observed.mono + self.check.ttl_s
         if isinstance(signal, Sample):

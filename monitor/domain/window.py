@@ -109,13 +109,13 @@ class Tally:
     buckets: tuple[tuple[int, int], ...] = ()
     total: int = 0
 
-    def add(self, mono: float) -> Tally:
-        """Count one more, now."""
+    def add(self, mono: float, count: int = 1) -> Tally:
+        """Count one more, or so many, now."""
         tally, second = self.at(mono), math.floor(mono)
         *older, last = tally.buckets or ((second, 0),)
         if last[0] == second:
-            return Tally((*older, (second, last[1] + 1)), tally.total + 1)
-        return Tally((*older, last, (second, 1)), tally.total + 1)
+            return Tally((*older, (second, last[1] + count)), tally.total + count)
+        return Tally((*older, last, (second, count)), tally.total + count)
 
     def at(self, mono: float) -> Tally:
         """Let go of what is older than the window."""

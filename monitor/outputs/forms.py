@@ -70,7 +70,8 @@ CHECKS: Mapping[str, Schema] = {
         channels=by_name(CHANNEL),
         broker=BROKER,
         unreadable=COUNT,
-        listener=form("state since", state=one_of("listening", "reconnecting"), since=TIME),
+        unmatched=COUNT,
+        listener=form("state since", state=one_of("listening", "unproven", "reconnecting", "dropped"), since=TIME),
         test_signal=form("ms", ms=AMOUNT),
     ),
     "triggers": form(

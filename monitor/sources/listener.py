@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Literal
 
 import asyncpg
@@ -15,27 +15,46 @@ from monitor.backoff import Backoff
 from monitor.clock import Clock
 from monitor.database import Session, Target, open_session
 from monitor.domain.catalogue import Trigger
-from monitor.domain.listening import Listening
-from monitor.domain.signal import Emit, Event, Gap, Hint, Sample
+from monitor.domain.listening import Listening, QueueHeld, SignalLost
+from monitor.domain.signal import Burst, Emit, Event, Gap, Hint, Sample
 from monitor.refusals import Turned, Unavailable
 from monitor.sources import payload
+from monitor.sources.canary import TEST_CHANNEL, Canary, Flight
+from monitor.sources.hearing import HearingConnection, LastWords, last_words, listen
 
 log = structlog.get_logger()
-TEST_CHANNEL = "huph_monitor_test_signal"
-"""Our own channel; nothing is ever sent on one of the platform's."""
-
 UNPROVEN_S = 0.5
-"""How soon to prove the way again when the test signal could not be sent or a channel was missing."""
-
-Cause = Literal["reset", "closed", "after_hung"]
+"""How soon to prove the way again when the test signal could not be sent, or a channel was missing."""
+QUESTION_S = 1.0
+"""How long the listening connection may take to answer, when a test signal was lost."""
+READ_PER_S = 5000
+"""A flood beyond so many notifications of a channel per second is counted and not read."""
+AWAY = 12
+"""Looks at the queue, one each sample, before we listen again all the same."""
+USAGE = "select (100 * pg_notification_queue_usage())::float8 as pct"
+STATE = "select pg_backend_pid() as pid, array(select pg_listening_channels())::text[] as channels"
+END = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where pid = $1 and usename = current_user and application_name = 'huph-monitor listen'
+"""
+Cause = Literal["terminated", "reset", "closed", "unreadable", "after_hung", "dropped"]
 
 
 class Deaf(Exception):  # noqa: N818 - a state of the connection, not an error of ours
     """The connection is open and does not bring what it should."""
 
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause)
+        self.cause: Cause = cause
+
 
 class Listener:
-    """Hears every channel of the profile on one direct connection that runs nothing else but its own upkeep."""
+    """Hears every channel of the profile on one direct connection that runs nothing else but its own upkeep.
+
+    `catch_up` counts anew what could have been missed, and says whether that could be had: without it nothing is
+    proven. Above `queue_drop_pct` of PostgreSQL's queue, if it is we who do not read it, it stops listening until less
+    than 0.7 x `queue_warn_pct` is in use, and has `hints` looked at instead.
+    """
 
     def __init__(
         self,
@@ -44,28 +63,33 @@ class Listener:
         speaker: Session,
         *,
         triggers: Sequence[Trigger] = (),
-        sweep_s: float,
+        sample_s: float,
         connect_timeout_s: float,
         deadline_s: float,
         deltas: str | None = None,
+        queue_warn_pct: float = 1,
+        queue_drop_pct: float = 10,
         clock: Clock,
         emit: Emit,
         hint: Hint,
+        catch_up: Callable[[], Awaitable[bool]],
     ) -> None:
         self._target = target
-        self._channels = channels
+        self._channels = channels if deltas is None else {**channels, deltas: ()}
         self._hinting = [trigger for trigger in triggers if trigger.hints]
         self._speaker = speaker
         self._deltas = deltas
-        self._wanted = (*channels, *([deltas] if deltas is not None else []))
-        self._sweep_s = sweep_s
+        self._sample_s = sample_s
         self._connect_timeout_s = connect_timeout_s
-        self._deadline_s = deadline_s
+        self._warn_pct, self._drop_pct = queue_warn_pct, queue_drop_pct
         self._clock = clock
         self._emit = emit
         self._hint = hint
+        self._catch_up = catch_up
+        self._canary = Canary(speaker, clock, deadline_s)
         self._wake = asyncio.Event()
-        self._awaited: tuple[str, asyncio.Future[None]] | None = None
+        self._lost = 0
+        self._read: dict[str, tuple[int, int]] = {}
 
     def wake(self) -> None:
         """Connect, or prove the way, at once: the database is back."""
@@ -81,8 +105,13 @@ class Listener:
             if opened is not None:
                 cause, error = await self._listen(opened, backoff), None
                 log.warning("listen.lost", cause=cause)
+            else:
+                self._lost = 0
             self._emit(Gap(self._clock.now(), cause, attempt=backoff.attempt, error=error))
             self._hint("db")
+            if cause == "dropped":
+                await self._stay_away()
+                cause = "closed"
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(backoff.next()):
@@ -90,7 +119,9 @@ class Listener:
 
     async def _open(self) -> tuple[asyncpg.Connection | None, str]:
         try:
-            connection, _ = await open_session(self._target, "listen", self._connect_timeout_s)
+            connection, _ = await open_session(
+                self._target, "listen", self._connect_timeout_s, connection_class=HearingConnection
+            )
         except Unavailable as failed:
             return None, failed.opening.outcome if failed.opening is not None else "lost"
         return connection, ""
@@ -101,92 +132,182 @@ class Listener:
 
         def end(_: object) -> None:
             lost.set()
+            self._canary.give_up()
             self._wake.set()
 
         connection.add_termination_listener(end)
+        words, pid = last_words(connection), connection.get_server_pid()
+        cause: Cause = "closed"
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                for channel in self._wanted:
-                    await connection.add_listener(channel, self._heard)
-                await connection.add_listener(TEST_CHANNEL, self._test_heard)
+                await listen(connection, [*self._channels, TEST_CHANNEL], self._heard)
             # Only now may anybody count: what was missed before this moment is in the snapshot that follows.
-            hints = [*self._channels.values(), *(trigger.hints for trigger in self._hinting)]
-            for check in sorted({check for checks in hints for check in checks}):
-                self._hint(check)
+            self._hint_all()
+            caught_up = False
             while not lost.is_set():
                 self._wake.clear()
-                proven = await self._prove(connection)
+                caught_up = caught_up or await self._catch_up()
+                proven = caught_up and await self._prove(connection, pid)
                 if proven and backoff.attempt:
                     backoff.reset()
                     log.info("listen.recovered", channels=sorted(self._channels))
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._sweep_s if proven else UNPROVEN_S):
+                    async with asyncio.timeout(self._sample_s if proven else UNPROVEN_S):
                         await self._wake.wait()
-        except Deaf:
-            return "after_hung"
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            return "closed" if lost.is_set() else "reset"
+            cause = _ended(words)
+        except Deaf as deaf:
+            cause = deaf.cause
+        except asyncpg.InternalClientError:
+            # Its protocol stumbled over a message: a payload in no known encoding.
+            cause = "unreadable"
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            cause = _ended(words) if lost.is_set() else "reset"
         finally:
             # Ended by us, it must not wake us: that would cut the back-off short.
             connection.remove_termination_listener(end)
             # close() would wait for a peer that may not answer.
             connection.terminate()
-        return "closed"
+        if cause in {"after_hung", "dropped"}:
+            await self._end(pid)
+        return cause
 
-    def _heard(self, _: object, __: int, channel: str, text: str) -> None:
+    def _hint_all(self) -> None:
+        """Have everything looked at that a signal would have hinted at."""
+        hints = [*self._channels.values(), *(trigger.hints for trigger in self._hinting)]
+        for check in sorted({check for checks in hints for check in checks}):
+            self._hint(check)
+
+    async def _end(self, pid: int) -> None:
+        """Have PostgreSQL end our old session, which may still hold its queue of signals."""
+        with contextlib.suppress(Unavailable, Turned):
+            await self._speaker.ask(END, pid)
+
+    async def _stay_away(self) -> None:
+        """Do not listen until the queue is empty again, and pull instead; if that does not empty it, it is not ours."""
+        for _ in range(AWAY):
+            await asyncio.sleep(self._sample_s)
+            self._hint_all()
+            with contextlib.suppress(Unavailable, Turned):
+                rows, _ms = await self._speaker.ask(USAGE)
+                if rows[0]["pct"] < 0.7 * self._warn_pct:
+                    return
+
+    # What is heard.
+
+    def _heard(self, notifications: Sequence[tuple[str, str]]) -> None:
         # A plain function: asyncpg calls it in the order of arrival, a coroutine would lose the order.
         at = self._clock.now()
-        if channel == self._deltas:
-            self._emit(Sample(at, payload.read_deltas(text)))
-            return
-        facts = payload.read(text)
-        event = Event(at, channel, facts if facts is not None else {}, readable=facts is not None)
-        self._emit(event)
-        for check in self._channels[channel]:
-            self._hint(check)
-        for trigger in self._hinting:
-            if trigger.fired(event):
-                for check in trigger.hints:
-                    self._hint(check)
+        for channel, group in groupby(notifications, lambda one: one[0]):
+            texts = [text for _, text in group]
+            if channel == TEST_CHANNEL:
+                for text in texts:
+                    self._canary.heard(text)
+                continue
+            readable = self._budget(channel, len(texts), int(at.mono))
+            if channel == self._deltas:
+                # One that is not read is one that nobody may count on.
+                told = [payload.read_deltas(text) for text in texts[:readable]]
+                for deltas in told if readable == len(texts) else [*told, payload.ANEW]:
+                    self._emit(Sample(at, deltas))
+                continue
+            payloads = [payload.read(text) for text in texts[:readable]]
+            if len(texts) == 1 and payloads:
+                (facts,) = payloads
+                self._emit(Event(at, channel, facts if facts is not None else {}, readable=facts is not None))
+            else:
+                self._emit(Burst(at, channel, tuple(payloads), unread=len(texts) - len(payloads)))
+            hints = dict.fromkeys(self._channels[channel])
+            for trigger in self._hinting:
+                if trigger.channel == channel and any(trigger.owns(one or {}) for one in payloads):
+                    hints |= dict.fromkeys(trigger.hints)
+            for check in hints:
+                self._hint(check)
 
-    def _test_heard(self, _: object, __: int, ___: str, text: str) -> None:
-        if self._awaited is not None and self._awaited[0] == text and not self._awaited[1].done():
-            self._awaited[1].set_result(None)
+    def _budget(self, channel: str, wanted: int, second: int) -> int:
+        """Say how many of these may be read, and take them off what is left of this second."""
+        since, read = self._read.get(channel, (second, 0))
+        if since != second:
+            read = 0
+        granted = min(wanted, max(0, READ_PER_S - read))
+        self._read[channel] = (second, read + granted)
+        return granted
 
-    async def _prove(self, connection: asyncpg.Connection) -> bool:
-        """Send a test signal from another session, wait for it here, and ask PostgreSQL which channels we hear.
+    # Whether it is heard.
+
+    async def _prove(self, connection: asyncpg.Connection, pid: int) -> bool:
+        """Send a test signal, wait for it, and ask PostgreSQL which channels we hear.
 
         False when it could not be sent, or when a channel was missing and has been asked for again; raises `Deaf` when
         it was sent and did not come back.
         """
-        nonce = secrets.token_hex(8)
-        back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awaited = (nonce, back)
-        sent_at = self._clock.now().mono
-        try:
-            _, ms = await self._speaker.ask("select pg_notify($1, $2)", TEST_CHANNEL, nonce, timeout=self._deadline_s)
-        except (Unavailable, Turned):
+        flight = await self._canary.fly()
+        if flight is None:
             # That it could not be sent is the database's own question, and says nothing of what we hear.
             self._hint("db")
             return False
-        sent = self._clock.now().mono
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                await back
-        except TimeoutError:
-            raise Deaf from None
-        took = ms + 1000 * (self._clock.now().mono - sent)
-        async with asyncio.timeout(self._deadline_s):
-            rows = await connection.fetch("select pg_listening_channels() as channel")
-        heard = frozenset(row["channel"] for row in rows) & set(self._wanted)
-        self._emit(Sample(self._clock.now(), Listening(frozenset(heard), took, sent_at)))
-        missing = sorted(set(self._wanted) - heard)
-        if missing:
-            log.warning("channel.missed", channels=missing)
-        for channel in missing:
-            quoted = channel.replace('"', '""')
-            async with asyncio.timeout(self._deadline_s):
-                await connection.execute(f'LISTEN "{quoted}"')
-            for check in self._channels.get(channel, ()):
-                self._hint(check)
+        state = await self._state(connection)
+        if flight.ms is None:
+            return await self._lose(connection, pid, flight, state)
+        if state is None:
+            raise Deaf("after_hung")
+        self._lost = 0
+        missing = self._channels.keys() - state[1]
+        self._emit(
+            Sample(
+                self._clock.now(),
+                Listening(frozenset(self._channels.keys() & state[1]), flight.ms, flight.sent),
+            )
+        )
+        await self._listen_again(connection, missing)
         return not missing
+
+    async def _lose(
+        self,
+        connection: asyncpg.Connection,
+        pid: int,
+        flight: Flight,
+        state: tuple[int, frozenset[str]] | None,
+    ) -> bool:
+        """Say that a test signal was lost, and with what else that came; listen again where that may mend it."""
+        channels = self._channels.keys() & state[1] if state is not None else None
+        pooled = state is not None and state[0] != pid
+        missing = state is not None and not pooled and not {*self._channels, TEST_CHANNEL} <= state[1]
+        if not missing:
+            self._lost += 1
+        at, told = self._clock.now(), frozenset(channels) if channels is not None else None
+        self._emit(Sample(at, SignalLost(max(self._lost, 1), told, pid, self._target.label, pooled)))
+        if flight.queue_pct >= self._warn_pct:
+            dropped = flight.queue_pct >= self._drop_pct
+            self._emit(Sample(at, QueueHeld(round(flight.queue_pct, 2), dropped)))
+            if dropped:
+                log.warning("listen.dropped", queue_pct=round(flight.queue_pct, 2))
+                raise Deaf("dropped")
+        if not missing or state is None:
+            raise Deaf("after_hung")
+        await self._listen_again(connection, {*self._channels, TEST_CHANNEL} - state[1])
+        self._wake.set()
+        return False
+
+    async def _state(self, connection: asyncpg.Connection) -> tuple[int, frozenset[str]] | None:
+        """Ask the listening connection who it is and what it hears; None when it does not answer."""
+        try:
+            async with asyncio.timeout(QUESTION_S):
+                row = await connection.fetchrow(STATE)
+        except TimeoutError:
+            return None
+        return row["pid"], frozenset(row["channels"])
+
+    async def _listen_again(self, connection: asyncpg.Connection, missing: set[str]) -> None:
+        """Ask for these channels again, and have looked at what could have been missed."""
+        if not missing:
+            return
+        log.warning("channel.missed", channels=sorted(missing))
+        async with asyncio.timeout(QUESTION_S):
+            await listen(connection, sorted(missing), self._heard)
+        for check in sorted({check for channel in missing for check in self._channels.get(channel, ())}):
+            self._hint(check)
+
+
+def _ended(words: LastWords | None) -> Cause:
+    """Name how the connection ended: by the server's own words, or without any."""
+    return "terminated" if words is not None and words.sqlstate == "57P01" else "closed"

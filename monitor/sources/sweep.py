@@ -52,8 +52,11 @@ class Puller:
         self._emit = emit
         self._hint = hint
         self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._waiting: list[asyncio.Future[bool]] = []
         self._troubled = False
         self._answered = True
+        self._reached = False
         self._began: float | None = None
         self._longest = 0.0
 
@@ -62,20 +65,31 @@ class Puller:
         if (self.pull.hinted and (wished or self.pull.on_signal)) or not self._answered:
             self._wake.set()
 
+    async def answer(self) -> bool:
+        """Have it asked anew, rested or not; say whether the database was reached."""
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answered)
+        self._urgent.set()
+        self._wake.set()
+        return await answered
+
     async def run(self) -> None:
         """Ask for ever."""
         took = 0.0
         while True:
             self._wake.clear()
+            self._urgent.clear()
+            waiting, self._waiting = self._waiting, []
             self._began = self._clock.now().mono
             before, took = took, await self._ask()
             self._longest, self._began = max(self._longest, self._clock.now().mono - self._began), None
+            for one in waiting:
+                if not one.done():
+                    one.set_result(self._reached)
             # One slow answer is a stumble (a cold session, a busy host); two in a row are what it costs.
             rest = min(max(self.pull.rest_s, REST_FACTOR * min(before, took)), self._sweep_s)
-            await asyncio.sleep(rest)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, self._sweep_s - rest)):
-                    await self._wake.wait()
+            await _passed(rest, self._urgent)
+            await _passed(max(0.0, self._sweep_s - rest), self._wake)
 
     def account(self) -> tuple[float, bool]:
         """Say how long its longest answer took since the last account (s), and whether one is overdue by a sweep."""
@@ -85,12 +99,13 @@ class Puller:
 
     async def _ask(self) -> float:
         pull, started = self.pull, self._clock.now().mono
+        self._reached = True
         try:
             rows, ms = await pull.session.ask(pull.query.sql, *pull.arguments())
             facts = pull.query.read(rows)
         except Unavailable:
             # The pulse finds out what it means; this question waits until it is told to look again.
-            self._answered = False
+            self._answered = self._reached = False
             self._hint("db")
             return 0.0
         except Turned as turned:
@@ -116,6 +131,13 @@ class Puller:
             self._emit(Sample(self._clock.now(), trouble))
 
 
+async def _passed(seconds: float, unless: asyncio.Event) -> None:
+    """Wait so long, unless this happens."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await unless.wait()
+
+
 class Sweep:
     """All pulled questions, each in a task of its own within one group."""
 
@@ -133,6 +155,10 @@ class Sweep:
         """Look at everything again."""
         for puller in self._pullers:
             puller.look(wished=True)
+
+    async def answer(self, query: str) -> bool:
+        """Have this question asked anew, at once; say whether the database was reached."""
+        return await next(puller for puller in self._pullers if puller.pull.query.name == f"{query}.sql").answer()
 
     async def run(self) -> None:
         """Ask for ever."""

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value; `goal` is the most that is wanted."""
+    """One measured value; `goal` is the most that is wanted, or the least."""
 
     name: str
     value: float
     unit: str
     goal: float | None = None
+    at_least: bool = False
 
     @property
     def holds(self) -> bool | None:
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def entry(self) -> dict[str, object]:
         entry: dict[str, object] = {"name": self.name, "value": round(self.value, 3), "unit": self.unit}
@@ -27,7 +30,8 @@ class Figure:
         return entry
 
     def line(self, width: int) -> str:
-        told = "" if self.goal is None else f"   goal <= {self.goal:g}   {'holds' if self.holds else 'MISSED'}"
+        bound = ">=" if self.at_least else "<="
+        told = "" if self.goal is None else f"   goal {bound} {self.goal:g}   {'holds' if self.holds else 'MISSED'}"
         return f"  {self.name:<{width}}  {self.value:>10.2f} {self.unit:<12}{told}"
 
 

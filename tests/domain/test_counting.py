@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from monitor.domain.counting import Counting, Recount
 from monitor.domain.ledger import EVENTS, HEAVY, ROWS, XIDS, Deltas, Drift, Snapshot
-from monitor.domain.listening import Listening
+from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.signal import Gap, Tick
 from monitor.domain.window import CAP
 from tests.domain.build import NOON, at
@@ -254,7 +254,10 @@ def test_start_of_the_other_scheme():
     assert not told(counting, (6, Gap(at(6), "closed"))).in_sync
 
 
-@pytest.mark.parametrize("lost", [Gap(at(3), "closed"), listening(3, channels=frozenset({"messages"}))])
+SILENT = SignalLost(1, HEARD, 1, "db", pooled=False)
+
+
+@pytest.mark.parametrize("lost", [SILENT, Gap(at(3), "closed"), listening(3, channels=frozenset({"messages"}))])
 def test_deaf(lost):
     """Whoever is deaf, or not heard on our channel, is not in sync, and the count stays where it was true."""
     counting = told(synced(), (2.5, deltas(700)), (3, lost))

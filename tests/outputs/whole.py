@@ -80,6 +80,7 @@ CHECKS: Json = {
                 "answer": "unauthorized",
             },
             "unreadable": 0,
+            "unmatched": 1,
             "listener": {"state": "listening", "since": EARLY},
             "test_signal": {"ms": 0.8},
         },

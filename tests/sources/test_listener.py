@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
+import struct
 import time
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
@@ -15,8 +18,10 @@ from structlog.testing import capture_logs
 from monitor.clock import SystemClock
 from monitor.database import Session, Target
 from monitor.domain.ledger import Deltas
-from monitor.domain.signal import Event, Gap, Sample
-from monitor.sources.listener import TEST_CHANNEL, Listener
+from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.signal import Burst, Event, Gap, Sample
+from monitor.sources.canary import TEST_CHANNEL
+from monitor.sources.listener import READ_PER_S, Listener
 from tests.fakes import Recorder
 
 CHANNELS = {
@@ -25,6 +30,7 @@ CHANNELS = {
     "cluster_assignments": (),
 }
 APPLICATION = "huph-monitor listen"
+SIGNAL = '{"x":"700","q":1,"d":[[5,"user",2]]}'
 
 
 class Kept(Listener):
@@ -46,30 +52,53 @@ class Scene:
     `then` is told each of them too, at its very moment.
     """
 
-    def __init__(self, dsn, speaker, *, channels, sweep_s, deadline_s, then, deltas=None):
+    def __init__(self, dsn, speaker, *, channels, sample_s, deadline_s, then, caught_up=True, deltas=None):
         self.said = Recorder()
         self._then = then
+        self.caught_up = caught_up
         self.listener = Kept(
             Target.of(dsn),
             channels,
             speaker,
-            sweep_s=sweep_s,
+            sample_s=sample_s,
             connect_timeout_s=2,
             deadline_s=deadline_s,
             deltas=deltas,
             clock=SystemClock(),
             emit=self._hear,
             hint=self._hear,
+            catch_up=self._catch_up,
         )
+
+    async def _catch_up(self):
+        self._hear("caught up" if self.caught_up else "not caught up")
+        return self.caught_up
 
     def _hear(self, thing):
         self.said(thing)
         self._then(self.listener, thing)
 
     def of(self, kind):
-        """Give what was said of one kind so far; of samples their facts."""
-        found = [one for one in self.said.seen if isinstance(one, kind)]
-        return [one.facts for one in found] if kind is Sample else found
+        """Give what was said of one kind so far: signals, hints, or the facts of samples."""
+        found = [one.facts if isinstance(one, Sample) else one for one in self.said.seen]
+        return [one for one in found if isinstance(one, kind)]
+
+    def heard(self):
+        """Give every notification as (channel, payload, instant), whether it came alone or with others."""
+        said = []
+        for one in self.said.seen:
+            if isinstance(one, Event):
+                said.append((one.channel, one.payload if one.readable else None, one.at))
+            if isinstance(one, Burst):
+                said += [(one.channel, payload, one.at) for payload in one.payloads]
+        return said
+
+    async def hears(self, count):
+        """Wait until so many notifications were heard; give them."""
+        async with asyncio.timeout(10):
+            while len(self.heard()) < count:
+                await self.said.until(len(self.said.seen) + 1)
+        return self.heard()
 
     async def until(self, kind, count):
         """Wait until so many of one kind were said; give them."""
@@ -81,11 +110,11 @@ class Scene:
 
 @asynccontextmanager
 async def listening(
-    dsn, speaker_dsn=None, *, channels=CHANNELS, sweep_s=3600.0, deadline_s=3.0, then=lambda *_: None, deltas=None
+    dsn, speaker_dsn=None, *, channels=CHANNELS, sample_s=3600.0, deadline_s=3.0, then=lambda *_: None, deltas=None
 ):
     """Let a listener listen meanwhile, with a speaker on the same database or on another."""
     speaker = Session(Target.of(speaker_dsn or dsn), "speaker", 2)
-    scene = Scene(dsn, speaker, channels=channels, sweep_s=sweep_s, deadline_s=deadline_s, then=then, deltas=deltas)
+    scene = Scene(dsn, speaker, channels=channels, sample_s=sample_s, deadline_s=deadline_s, then=then, deltas=deltas)
     task = asyncio.get_running_loop().create_task(scene.listener.run())
     try:
         yield scene
@@ -121,14 +150,26 @@ class Door:
 
 
 @pytest.fixture
-async def door(platform):
-    port = platform.postgres.port
-    one = Door(port)
-    server = await asyncio.start_server(one.let, "127.0.0.1", 0)
-    one.dsn = platform.monitor_dsn.replace(f":{port}/", f":{server.sockets[0].getsockname()[1]}/")
-    yield one
-    one.way.set()
-    server.close()
+def door_of(platform):
+    """Makes a way to the platform's PostgreSQL, of one kind."""
+
+    @asynccontextmanager
+    async def make(kind):
+        port = platform.postgres.port
+        one = kind(port)
+        server = await asyncio.start_server(one.let, "127.0.0.1", 0)
+        one.dsn = platform.monitor_dsn.replace(f":{port}/", f":{server.sockets[0].getsockname()[1]}/")
+        yield one
+        one.way.set()
+        server.close()
+
+    return make
+
+
+@pytest.fixture
+async def door(door_of):
+    async with door_of(Door) as one:
+        yield one
 
 
 @pytest.fixture
@@ -163,18 +204,26 @@ async def end(platform):
 
 
 async def test_order(platform):
-    """It listens on every channel, then hints at every check once, then proves the way, then says that it listens."""
-    heard = []
-
-    def then(listener, _):
-        heard.append(set(listener.connection._listeners))
-
-    async with listening(platform.monitor_dsn, then=then) as scene:
-        await scene.until(Sample, 1)
-    assert scene.said.seen[:2] == ["message_throughput", "recent_activity"]
-    (sample,) = scene.said.seen[2:]
+    """It listens on every channel, hints at every check once, has all caught up, proves the way, then says so."""
+    before = SystemClock().now().mono
+    async with listening(platform.monitor_dsn) as scene:
+        await scene.until(Listening, 1)
+    *hints, caught_up, sample = scene.said.seen
+    assert (hints, caught_up) == (["message_throughput", "recent_activity"], "caught up")
     assert sample.facts.channels == CHANNELS.keys()
-    assert heard == [{*CHANNELS, TEST_CHANNEL}] * 3
+    assert before < sample.facts.sent < sample.at.mono
+
+
+async def test_not_caught_up(platform):
+    """As long as what could have been missed has not been counted, nothing is proven, and it is tried again soon."""
+    async with listening(platform.monitor_dsn) as scene:
+        scene.caught_up = False
+        while scene.of(str).count("not caught up") < 2:
+            await scene.until(str, len(scene.of(str)) + 1)
+        assert scene.of(Listening) == []
+        scene.caught_up = True
+        await scene.until(Listening, 1)
+        assert scene.listener.opened == 1
 
 
 async def test_nothing_is_missed(platform):
@@ -210,12 +259,12 @@ async def test_nothing_is_missed(platform):
 
             counting = loop.create_task(count())
             async with listening(platform.monitor_dsn, channels={"messages": ("count",)}, then=then) as scene:
-                await scene.until(Event, 20)
+                await scene.hears(20)
                 await counting
                 due = set(written)
 
                 async def known(scene=scene, due=due, counted=counted):
-                    return due <= counted | {event.payload["id"] for event in scene.of(Event)}
+                    return due <= counted | {payload["id"] for _, payload, _ in scene.heard()}
 
                 await until(known)
         writing = False
@@ -228,7 +277,7 @@ async def test_nothing_is_missed(platform):
 async def test_test_signal(platform):
     """The test signal's way is measured, between its sending and its return, and is nothing like its deadline."""
     async with listening(platform.monitor_dsn) as scene:
-        (facts,) = await scene.until(Sample, 1)
+        (facts,) = await scene.until(Listening, 1)
     assert 0 < facts.test_signal_ms < 1000
     # Nothing was ever said on it that anybody could take for an event of the platform's.
     assert scene.of(Event) == []
@@ -236,8 +285,8 @@ async def test_test_signal(platform):
 
 async def test_every_sweep(platform):
     """The way is proven again in every sweep, with a new signal on the same connection."""
-    async with listening(platform.monitor_dsn, sweep_s=0.05) as scene:
-        samples = await scene.until(Sample, 4)
+    async with listening(platform.monitor_dsn, sample_s=0.05) as scene:
+        samples = await scene.until(Listening, 4)
         assert scene.listener.opened == 1
     assert all(facts.channels == CHANNELS.keys() for facts in samples)
 
@@ -246,12 +295,12 @@ async def test_strange_name(platform):
     """A channel may have any name that PostgreSQL allows."""
     name = 'Ruang "A"; --'
     async with listening(platform.monitor_dsn, channels={name: ("a",)}) as scene:
-        (facts,) = await scene.until(Sample, 1)
+        (facts,) = await scene.until(Listening, 1)
         assert facts.channels == {name}
         await scene.listener.connection.execute("unlisten *")
         await scene.listener.connection.execute(f'listen "{TEST_CHANNEL}"')
         scene.listener.wake()
-        *_, lost, again = await scene.until(Sample, 3)
+        *_, lost, again = await scene.until(Listening, 3)
         assert (lost.channels, again.channels) == (frozenset(), {name})
         await platform.connection.execute("select pg_notify($1, '{}')", name)
         (event,) = await scene.until(Event, 1)
@@ -264,28 +313,63 @@ async def test_strange_name(platform):
 async def test_events(platform):
     """Events come in the order of the commits, each with the facts of its payload and the moment of its arrival."""
     async with listening(platform.monitor_dsn) as scene:
-        await scene.until(Sample, 1)
+        await scene.until(Listening, 1)
         before = SystemClock().now()
         for sender in ("user", "bot", "counselor"):
             await platform.write(sender, count=10)
         await platform.connection.execute("update conversations set handled_by = 'bot' where id = 1")
-        events = await scene.until(Event, 31)
+        heard = await scene.hears(31)
         after = SystemClock().now()
     ids = [row["id"] for row in await platform.connection.fetch("select id from messages order by id")]
-    assert [event.channel for event in events] == ["messages"] * 30 + ["conversations"]
-    assert [event.payload["id"] for event in events] == [*ids, 1]
-    assert [event.payload["sender_type"] for event in events[:30:10]] == ["user", "bot", "counselor"]
-    assert events[0].payload.items() >= {"table": "messages", "op": "INSERT", "conversation_id": 1}.items()
-    assert all(event.readable for event in events)
-    moments = [event.at.mono for event in events]
+    assert [channel for channel, _, _ in heard] == ["messages"] * 30 + ["conversations"]
+    assert [payload["id"] for _, payload, _ in heard] == [*ids, 1]
+    assert [payload["sender_type"] for _, payload, _ in heard[:30:10]] == ["user", "bot", "counselor"]
+    assert heard[0][1].items() >= {"table": "messages", "op": "INSERT", "conversation_id": 1}.items()
+    moments = [at.mono for _, _, at in heard]
     assert moments == sorted(moments)
     assert before.mono <= moments[0] <= moments[-1] <= after.mono
+
+
+async def test_burst(platform):
+    """What comes at once is one signal per channel, in order, with one hint each; an unreadable one keeps its place."""
+    async with listening(platform.monitor_dsn) as scene:
+        await scene.until(Listening, 1)
+        begun = len(scene.said.seen)
+        await platform.connection.execute(
+            "select pg_notify('messages', format('{\"id\": %s}', n)) from generate_series(1, 3) n;"
+            "select pg_notify('messages', 'hello');"
+            "select pg_notify('conversations', '{\"id\": 9}');"
+            "select pg_notify('messages', '{\"id\": 4}')"
+        )
+        await scene.hears(6)
+        first, *rest = scene.said.seen[begun:]
+    assert (first.channel, first.payloads, first.unread) == ("messages", ({"id": 1}, {"id": 2}, {"id": 3}, None), 0)
+    said = [getattr(one, "channel", one) for one in rest]
+    hints = ["message_throughput", "recent_activity"]
+    assert said == [*hints, "conversations", "recent_activity", "messages", *hints]
+
+
+async def test_flood(platform):
+    """A flood is counted to the last signal, and read no further than so many a second."""
+    async with listening(platform.monitor_dsn) as scene:
+        await scene.until(Listening, 1)
+        await platform.connection.execute(
+            "select pg_notify('messages', format('{\"id\": %s}', n)) from generate_series(1, 30000) n"
+        )
+        async with asyncio.timeout(10):
+            while sum(one.count for one in scene.of(Burst)) + len(scene.of(Event)) < 30_000:
+                await scene.said.until(len(scene.said.seen) + 1)
+        read = [payload["id"] for _, payload, _ in scene.heard()]
+        assert sum(one.count for one in scene.of(Burst)) + len(scene.of(Event)) == 30_000
+    assert read == sorted(read)
+    # It may have lasted over more than one second.
+    assert 5000 <= len(read) <= 20_000
 
 
 async def test_hints(platform):
     """Each event hints at every check of its channel, after it was told, and at no other."""
     async with listening(platform.monitor_dsn) as scene:
-        await scene.until(Sample, 1)
+        await scene.until(Listening, 1)
         begun = len(scene.said.seen)
         await platform.connection.execute("select pg_notify('messages', '')")
         await platform.connection.execute("select pg_notify('conversations', '')")
@@ -301,24 +385,24 @@ async def test_hints(platform):
 
 
 async def test_payload(platform):
-    """A payload that cannot be read is an event all the same, marked as such, and hints as any other."""
+    """A payload that cannot be read is heard all the same, marked as such, and hints as any other."""
     payloads = {
-        '{"id": 7}': ({"id": 7}, True),
-        "": ({}, True),
-        "hello": ({}, False),
-        "[1]": ({}, False),
-        '{"id": ': ({}, False),
-        "x" * 7999: ({}, False),
+        '{"id": 7}': {"id": 7},
+        "": {},
+        "hello": None,
+        "[1]": None,
+        '{"id": ': None,
+        "x" * 7999: None,
     }
     async with listening(platform.monitor_dsn) as scene:
-        await scene.until(Sample, 1)
-        begun = len(scene.said.seen)
-        for text in payloads:
+        await scene.until(Listening, 1)
+        for count, text in enumerate(payloads, start=1):
+            begun = len(scene.said.seen)
             await platform.connection.execute("select pg_notify('messages', $1)", text)
-        events = await scene.until(Event, len(payloads))
-        said = [one for one in scene.said.seen[begun:] if isinstance(one, str)]
-    assert [(event.payload, event.readable) for event in events] == list(payloads.values())
-    assert said == ["message_throughput", "recent_activity"] * len(payloads)
+            heard = await scene.hears(count)
+            await scene.said.until(begun + 3)
+            assert scene.said.seen[begun + 1 :] == ["message_throughput", "recent_activity"]
+    assert [payload for _, payload, _ in heard] == list(payloads.values())
 
 
 async def test_foreign_signals(platform, elsewhere):
@@ -329,7 +413,7 @@ async def test_foreign_signals(platform, elsewhere):
                 break
             await platform.connection.execute("select pg_notify($1, $2)", TEST_CHANNEL, f"{number:016x}")
         (gap, *_) = await scene.until(Gap, 1)
-        assert scene.of(Sample) == []
+        assert scene.of(Listening) == []
     assert number > 3
     assert gap.cause == "after_hung"
 
@@ -341,12 +425,12 @@ async def test_lost_subscription(platform):
     """A channel that is lost on an open connection is said, listened to again, looked at, and soon proven."""
     with capture_logs() as log:
         async with listening(platform.monitor_dsn) as scene:
-            await scene.until(Sample, 1)
+            await scene.until(Listening, 1)
             await scene.listener.connection.execute('unlisten "messages"')
             await platform.write()
             begun = len(scene.said.seen)
             scene.listener.wake()
-            _, lost, again = await scene.until(Sample, 3)
+            _, lost, again = await scene.until(Listening, 3)
             assert lost.channels == CHANNELS.keys() - {"messages"}
             assert again.channels == CHANNELS.keys()
             said = [one if isinstance(one, str) else type(one) for one in scene.said.seen[begun:]]
@@ -357,16 +441,39 @@ async def test_lost_subscription(platform):
     assert [line["channels"] for line in log if line["event"] == "channel.missed"] == [["messages"]]
 
 
-async def test_lost_test_channel(platform):
-    """Without the test channel nothing is proven, so the connection is made anew."""
+async def test_unlistened(platform):
+    """Without any subscription the test signal is lost; the connection answers, so it listens again on the same one."""
     async with listening(platform.monitor_dsn, deadline_s=0.2) as scene:
-        await scene.until(Sample, 1)
-        await scene.listener.connection.execute(f'unlisten "{TEST_CHANNEL}"')
+        await scene.until(Listening, 1)
+        await scene.listener.connection.execute("unlisten *")
         scene.listener.wake()
-        (gap,) = await scene.until(Gap, 1)
-        await scene.until(Sample, 2)
-        assert scene.listener.opened == 2
-    assert (gap.cause, gap.attempt, gap.error) == ("after_hung", 0, None)
+        (lost,) = await scene.until(SignalLost, 1)
+        await scene.until(Listening, 2)
+        assert (scene.listener.opened, scene.of(Gap)) == (1, [])
+        assert (lost.lost, lost.channels, lost.pooled) == (1, frozenset(), False)
+        await platform.write()
+        await scene.hears(1)
+
+
+async def test_frozen(platform):
+    """A backend that does not answer is told apart; it is left for a fresh one, and ended as soon as it can be."""
+    async with listening(platform.monitor_dsn, deadline_s=0.2) as scene:
+        await scene.until(Listening, 1)
+        pid = scene.listener.connection.get_server_pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            scene.listener.wake()
+            (lost,) = await scene.until(SignalLost, 1)
+            (gap, *_) = await scene.until(Gap, 1)
+            await scene.until(Listening, 2)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert (lost.lost, lost.channels, lost.pid, gap.cause) == (1, None, pid, "after_hung")
+
+        async def gone():
+            return not await platform.connection.fetchval("select count(*) from pg_stat_activity where pid = $1", pid)
+
+        await until(gone)
 
 
 async def test_signal_does_not_return(platform, elsewhere):
@@ -374,7 +481,7 @@ async def test_signal_does_not_return(platform, elsewhere):
     with capture_logs() as log:
         async with listening(platform.monitor_dsn, elsewhere, deadline_s=0.02) as scene:
             gaps = await scene.until(Gap, 6)
-            assert scene.of(Sample) == []
+            assert scene.of(Listening) == []
             assert scene.listener.opened >= 6
     assert [(gap.cause, gap.attempt, gap.error) for gap in gaps[:6]] == [("after_hung", n, None) for n in range(6)]
     between = [after.at.mono - before.at.mono for before, after in pairwise(gaps[:6])]
@@ -383,16 +490,47 @@ async def test_signal_does_not_return(platform, elsewhere):
     assert {line["event"] for line in log} == {"listen.lost"}
 
 
+class Pooler(Door):
+    """A way through another process that answers for PostgreSQL: with an id of its own, and without notifications."""
+
+    async def let(self, reader, writer):
+        there = await asyncio.open_connection("127.0.0.1", self.port)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.carry(reader, there[1]))
+                group.create_task(self.answer(there[0], writer))
+
+    async def answer(self, reader, writer):
+        # The answer to the question for TLS is one letter; all else is framed (PostgreSQL 18, 54.7).
+        writer.write(await reader.readexactly(1))
+        while True:
+            kind, length = struct.unpack("!cI", await reader.readexactly(5))
+            body = await reader.readexactly(length - 4)
+            if kind == b"K":
+                body = struct.pack("!I", 4_000_000) + body[4:]
+            if kind != b"A":
+                writer.write(struct.pack("!cI", kind, length) + body)
+
+
+async def test_pooler(platform, door_of):
+    """Behind a pooler nothing is heard though all is answered: found out by two signals, and by who answers."""
+    async with door_of(Pooler) as way, listening(way.dsn, platform.monitor_dsn, deadline_s=0.2) as scene:
+        first, second, *_ = await scene.until(SignalLost, 2)
+        assert scene.of(Listening) == []
+    assert (first.lost, second.lost, second.pooled) == (1, 2, True)
+    assert str(way.dsn).rpartition("@")[2] == second.target
+
+
 async def test_shut(platform, door):
     """A connection that is open and carries nothing any more is found out by the signal; open again, all is back."""
     async with listening(door.dsn, platform.monitor_dsn, deadline_s=0.2) as scene:
-        await scene.until(Sample, 1)
+        await scene.until(Listening, 1)
         door.way.clear()
         scene.listener.wake()
         (gap,) = await scene.until(Gap, 1)
         assert gap.cause == "after_hung"
         door.way.set()
-        await scene.until(Sample, 2)
+        await scene.until(Listening, 2)
 
 
 async def test_shut_amid_listen(platform, door):
@@ -403,12 +541,12 @@ async def test_shut_amid_listen(platform, door):
             door.way.clear()
 
     async with listening(door.dsn, platform.monitor_dsn, deadline_s=0.2, then=then) as scene:
-        await scene.until(Sample, 1)
+        await scene.until(Listening, 1)
         await scene.listener.connection.execute('unlisten "messages"')
         scene.listener.wake()
         await scene.until(Gap, 1)
         door.way.set()
-        *_, back = await scene.until(Sample, 3)
+        *_, back = await scene.until(Listening, 3)
         assert back.channels == CHANNELS.keys()
 
 
@@ -416,7 +554,7 @@ async def test_ended(platform):
     """A connection that was ended is a gap at once; it comes back by itself, hints anew, and is proven whole."""
     with capture_logs() as log:
         async with listening(platform.monitor_dsn) as scene:
-            await scene.until(Sample, 1)
+            await scene.until(Listening, 1)
             for round_ in (1, 2):
                 begun = len(scene.said.seen)
                 began = time.monotonic()
@@ -424,11 +562,11 @@ async def test_ended(platform):
                 gap = (await scene.until(Gap, round_))[-1]
                 assert time.monotonic() - began < 1
                 # Back whole, it begins anew to count its attempts.
-                assert (gap.cause, gap.attempt, gap.error) == ("closed", 0, None)
-                facts = (await scene.until(Sample, 1 + round_))[-1]
+                assert (gap.cause, gap.attempt, gap.error) == ("terminated", 0, None)
+                facts = (await scene.until(Listening, 1 + round_))[-1]
                 assert facts.channels == CHANNELS.keys()
                 said = [one if isinstance(one, str) else type(one) for one in scene.said.seen[begun:]]
-                assert said == [Gap, "db", "message_throughput", "recent_activity", Sample]
+                assert said == [Gap, "db", "message_throughput", "recent_activity", "caught up", Sample]
             await platform.write()
             await scene.until(Event, 1)
     assert [line["event"] for line in log] == ["listen.lost", "listen.recovered"] * 2
@@ -455,7 +593,7 @@ async def test_no_speaker(platform):
                 await scene.until(str, len(scene.of(str)) + 1)
             await platform.write()
             await scene.until(Event, 1)
-            assert (scene.of(Sample), scene.of(Gap)) == ([], [])
+            assert (scene.of(Listening), scene.of(Gap)) == ([], [])
 
 
 # To be woken, and to end
@@ -464,11 +602,11 @@ async def test_no_speaker(platform):
 async def test_wake(platform):
     """Woken, it proves the way at once instead of at the next sweep."""
     async with listening(platform.monitor_dsn) as scene:
-        await scene.until(Sample, 1)
+        await scene.until(Listening, 1)
         for count in (2, 3, 4):
             began = time.monotonic()
             scene.listener.wake()
-            await scene.until(Sample, count)
+            await scene.until(Listening, count)
             assert time.monotonic() - began < 1
         assert scene.listener.opened == 1
 
@@ -489,7 +627,7 @@ async def test_wake_while_waiting():
 async def test_end(platform):
     """Told to end, it leaves no session behind, whether it listens or is about to."""
     async with listening(platform.monitor_dsn) as scene:
-        await scene.until(Sample, 1)
+        await scene.until(Listening, 1)
         assert await sessions(platform) == 1
 
     async def none():
@@ -512,20 +650,30 @@ async def test_end_while_shut(door):
 async def test_our_own_triggers(platform):
     """Signals of our own triggers come as samples, in their order, hint at nothing, and their channel is proven too."""
     async with listening(platform.monitor_dsn, deltas="ours") as scene:
-        (told,) = await scene.until(Sample, 1)
+        (told,) = await scene.until(Listening, 1)
         assert told.channels == {*CHANNELS, "ours"}
         before = len(scene.said.seen)
-        for text in ('{"x":"700","q":1,"d":[[5,"user",2]]}', "nonsense"):
+        for text in (SIGNAL, "nonsense"):
             await platform.connection.execute("select pg_notify('ours', $1)", text)
-        assert (await scene.until(Sample, 3))[1:] == [Deltas(700, 1, ((5, "user", 2),)), Deltas(0, 0, None)]
+        assert await scene.until(Deltas, 2) == [Deltas(700, 1, ((5, "user", 2),)), Deltas(0, 0, None)]
         assert [type(one) for one in scene.said.seen[before:]] == [Sample, Sample]
 
 
 async def test_our_own_channel_is_missed(platform):
     """Where PostgreSQL does not list our own channel, it is asked for again, and the way proven anew."""
     async with listening(platform.monitor_dsn, deltas="ours") as scene:
-        await scene.until(Sample, 1)
+        await scene.until(Listening, 1)
         await scene.listener.connection.execute("unlisten ours")
         scene.listener.wake()
-        told = await scene.until(Sample, 3)
+        told = await scene.until(Listening, 3)
         assert ["ours" in one.channels for one in told] == [True, False, True]
+
+
+async def test_a_flood_of_our_own(platform):
+    """Of more signals than may be read in a second, the rest says but once that all must be counted anew."""
+    async with listening(platform.monitor_dsn, deltas="ours") as scene:
+        await scene.until(Listening, 1)
+        scene.listener._heard([("ours", SIGNAL)] * (READ_PER_S + 3))
+        told = scene.of(Deltas)
+    assert len(told) == READ_PER_S + 1
+    assert [one.rows is None for one in told[-2:]] == [False, True]

@@ -121,6 +121,29 @@ def test_hints_while_asking():
     assert rhythm(Desk(3.0, 0.0), 30, 0.5, 1.0, 2.9) == [0, 3.025]
 
 
+@pytest.mark.parametrize(
+    ("answer", "reached"), [(1.0, True), (Unavailable(), False), (Turned("timeout", limit="lock"), True)]
+)
+def test_answer_at_once(answer, reached):
+    """Whoever waits for an answer has the question asked anew, rested or not, and hears whether it was reached."""
+    heard, desk = [], Desk(answer)
+
+    async def scene() -> None:
+        puller = Puller(Pull("count", COUNT, desk, 20.0), SWEEP_S, LoopClock(), Recorder(), Recorder())
+
+        async def wait() -> None:
+            await asyncio.sleep(10)
+            heard.append(await puller.answer())
+
+        async with running(puller), asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(wait())
+
+    leaping(scene())
+    # It rests for twenty seconds at least.
+    assert (heard, desk.asked_at) == ([reached] * 2, [0, 10])
+
+
 def test_flood():
     """Under a flood of hints a quick question is asked once a rest, and not more often."""
     asked = rhythm(Desk(), 1, *(n / 1000 for n in range(1000)))

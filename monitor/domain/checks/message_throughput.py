@@ -13,7 +13,7 @@ from monitor.domain.counting import Counting, Recount
 from monitor.domain.deviations import Counts, Episode, drop, spike
 from monitor.domain.learning import Learning
 from monitor.domain.ledger import Deltas
-from monitor.domain.listening import Listening
+from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.quiet_hours import QuietHours, counted_silence
 from monitor.domain.signal import At, Gap
 from monitor.domain.usual import Band, Usual, band
@@ -115,7 +115,7 @@ class MessageThroughput:
 
     name = "message_throughput"
     section = "checks"
-    takes = (Recount, Deltas, Listening, Gap, Rates, Recent, Replies, History)
+    takes = (Recount, Deltas, Listening, SignalLost, Gap, Rates, Recent, Replies, History)
     evidence = (Recount,)
 
     @property

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.brokering import Broker, Relay, Relayed
 from monitor.domain.catalogue import STATES, Catalogue, Trigger
-from monitor.domain.damping import Damper, settled
-from monitor.domain.listening import Listening
+from monitor.domain.damping import Damper
+from monitor.domain.hearing import Hearing
+from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.oddities import Oddities, Unexplained
 from monitor.domain.reaching import Reach
 from monitor.domain.relaying import Hops, Relaying
-from monitor.domain.signal import At, Event, Gap
+from monitor.domain.signal import At, Burst, Event, Gap
 from monitor.domain.storm import Storm
 from monitor.domain.verdict import Judgement, Params, Reason, Scalar, Verdict, instant
 from monitor.domain.window import Tally
@@ -29,20 +31,15 @@ class Memory:
     """
 
     started: At
+    hearing: Hearing
     reach: Reach
     hops: Hops
     storm: Storm
-    listening: Listening | None = None
-    listening_since: float = 0.0
-    gap: Gap | None = None
-    gap_since: float = 0.0
-    missing_since: float = 0.0
     unproven_until: float = 0.0
     heard: Mapping[str, At] = field(default_factory=dict)
     events: Mapping[str, Tally] = field(default_factory=dict)
     broken: Mapping[str, float] = field(default_factory=dict)
-    unreadable: Tally = field(default_factory=Tally)
-    shown_ms: float | None = None
+    odd: Oddities = field(default_factory=Oddities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,8 @@ class Realtime:
 
     name = "realtime"
     section = "checks"
-    takes = (Listening, Gap, Event, Catalogue, Broker, Relayed)
-    evidence = (Listening, Gap)
+    takes = (Listening, SignalLost, Gap, Event, Burst, Unexplained, Catalogue, Broker, Relayed)
+    evidence = (Listening, SignalLost, Gap)
 
     @property
     def limits(self) -> Mapping[str, Scalar]:
@@ -84,19 +81,21 @@ class Realtime:
         slow = Damper(self.hop_slow_ms, LEAVE * self.hop_slow_ms)
         hop = Relaying(self.relay_deadline_s, self.relay_misses, self.relay_single_s, slow)
         hops = Hops({channel: hop for channel in self.channels if self.broker and channel in self.relays})
-        return Judgement(Memory(at, Reach.begin(at, self.settle_s, self.ttl_s), hops, Storm(self.storm_per_s)))
+        hearing = Hearing(tuple(self.channels), self.canary_deadline_s)
+        reach = Reach.begin(at, self.settle_s, self.ttl_s)
+        return Judgement(Memory(at, hearing, reach, hops, Storm(self.storm_per_s)))
 
     def judge(self, facts: object, previous: Judgement[Memory], at: At) -> Judgement[Memory]:
         memory = self._take(facts, self._at(previous.memory, at), at)
         memory = replace(memory, storm=memory.storm.at(memory.events, at.mono))
-        known = memory.listening is not None or memory.gap is not None
-        heard = memory.listening.channels if memory.listening is not None and memory.gap is None else frozenset[str]()
+        hearing = memory.hearing
+        heard = hearing.heard if hearing.heard is not None and not hearing.deaf else frozenset[str]()
         wanted = [channel for channel, relayed in self.channels.items() if relayed]
         reasons = self._reasons(memory, at)
         return Judgement(
             memory,
             reasons=reasons,
-            headline={"value": sum(name in heard for name in wanted), "of": len(wanted)} if known else None,
+            headline={"value": sum(name in heard for name in wanted), "of": len(wanted)} if hearing.known else None,
             detail=self._detail(memory, heard),
             holds_until=self._holds_until(memory, at),
             since=self._since(memory, reasons),
@@ -108,19 +107,24 @@ class Realtime:
         return replace(
             memory,
             events={channel: tally.at(at.mono) for channel, tally in memory.events.items()},
-            unreadable=memory.unreadable.at(at.mono),
+            odd=memory.odd.at(at.mono),
             hops=memory.hops.at(at),
         )
 
     def _take(self, facts: object, memory: Memory, at: At) -> Memory:
         match facts:
             case Event():
-                return self._take_event(memory, facts)
-            case Gap():
-                since = memory.gap_since if memory.gap is not None else facts.at.wall
-                return replace(memory, gap=facts, gap_since=since, hops=memory.hops.forget())
+                return self._take_signals(memory, facts.channel, [facts.payload if facts.readable else None], 0, at)
+            case Burst():
+                return self._take_signals(memory, facts.channel, facts.payloads, facts.unread, at)
+            case Unexplained():
+                return replace(memory, odd=memory.odd.not_explained(facts, at.mono))
+            case Gap() | SignalLost():
+                return replace(memory, hearing=memory.hearing.take(facts, at), hops=memory.hops.forget())
             case Listening():
-                return self._take_listening(memory, facts, at)
+                # Signals are judged again at the first relay, or when the broker has had its time.
+                until = at.mono + self.settle_s if memory.hearing.gap is not None else memory.unproven_until
+                return replace(memory, hearing=memory.hearing.take(facts, at), unproven_until=until)
             case Catalogue():
                 return self._take_catalogue(memory, facts, at)
             case Broker():
@@ -128,40 +132,32 @@ class Realtime:
                 # What was under way when it was lost would have come by a connection that is no more.
                 return replace(memory, reach=reach, hops=memory.hops if reach.accepted else memory.hops.forget())
             case Relayed() if (hop := memory.hops.of.get(facts.channel)) is not None:
-                listening = memory.listening is not None and memory.gap is None
-                hops = Hops({**memory.hops.of, facts.channel: hop.came(facts.identity, at, listening=listening)})
+                came = hop.came(facts.identity, at, listening=not memory.hearing.deaf)
+                hops = Hops({**memory.hops.of, facts.channel: came})
                 return replace(memory, hops=hops, unproven_until=0.0)
         return memory
 
-    def _take_event(self, memory: Memory, event: Event) -> Memory:
-        channel, at = event.channel, event.at
+    def _take_signals(
+        self, memory: Memory, channel: str, payloads: Sequence[Mapping[str, object] | None], unread: int, at: At
+    ) -> Memory:
         hops = memory.hops
-        if (hop := hops.of.get(channel)) is not None and (identity := self.relays[channel].identify(event.payload)):
+        if (hop := hops.of.get(channel)) is not None:
             judged = memory.reach.ready(at.mono) and at.mono >= memory.unproven_until
-            hops = Hops({**hops.of, channel: hop.heard(identity, at, judged=judged)})
+            for payload in payloads:
+                if payload and (identity := self.relays[channel].identify(payload)):
+                    hop = hop.heard(identity, at, judged=judged)
+                    if hop.full_at == at.mono:
+                        # The rest of a flood is not judged.
+                        break
+            hops = Hops({**hops.of, channel: hop})
+        unreadable = sum(payload is None for payload in payloads)
+        tally = memory.events.get(channel, Tally()).add(at.mono, len(payloads) + unread)
         return replace(
             memory,
             hops=hops,
             heard={**memory.heard, channel: at},
-            events={**memory.events, channel: memory.events.get(channel, Tally()).add(at.mono)},
-            unreadable=memory.unreadable if event.readable else memory.unreadable.add(at.mono),
-        )
-
-    def _take_listening(self, memory: Memory, facts: Listening, at: At) -> Memory:
-        deaf = memory.listening is None or memory.gap is not None
-        had_all = memory.listening is None or not self._missing(memory.listening)
-        shown = memory.shown_ms
-        if shown is None or not settled(shown, facts.test_signal_ms):
-            shown = facts.test_signal_ms
-        return replace(
-            memory,
-            listening=facts,
-            listening_since=at.wall if deaf else memory.listening_since,
-            gap=None,
-            missing_since=at.wall if had_all else memory.missing_since,
-            # Signals are judged again at the first relay, or when the broker has had its time.
-            unproven_until=at.mono + self.settle_s if memory.gap is not None else memory.unproven_until,
-            shown_ms=shown,
+            events={**memory.events, channel: tally},
+            odd=memory.odd.not_read(channel, unreadable, at.mono),
         )
 
     def _take_catalogue(self, memory: Memory, facts: Catalogue, at: At) -> Memory:
@@ -173,56 +169,28 @@ class Realtime:
                 broken.setdefault(trigger.channel, memory.broken.get(trigger.channel, at.wall))
         return replace(memory, broken=broken)
 
-    def _missing(self, listening: Listening) -> list[str]:
-        return [channel for channel in self.channels if channel not in listening.channels]
-
     # What follows from it: the decision table of the catalogue of reasons, section 3.
 
     def _starting(self, memory: Memory, mono: float) -> bool:
         if not self.broker:
             return False
-        unheard = memory.listening is None and memory.gap is None
-        return memory.reach.starting(mono) or (unheard and mono < memory.started.mono + self.settle_s)
+        return memory.reach.starting(mono) or (not memory.hearing.known and mono < memory.started.mono + self.settle_s)
 
     def _reasons(self, memory: Memory, at: At) -> tuple[Reason, ...]:
         """Give all that are true, in the catalogue's order; the numbers are the rows of its table."""
         if self._starting(memory, at.mono):
             return (Reason("unknown.starting", Verdict.UNKNOWN),)  # 1
         reach = memory.reach.reason(at.mono) if self.broker else None
-        reasons: list[Reason] = []
-        unknown: list[Reason] = []
-        if reach is not None:
-            (reasons if reach.verdict is Verdict.FAIL else unknown).append(reach)  # 4, 6
-        if memory.gap is not None:
-            reasons.append(self._reconnecting(memory, memory.gap))  # 9
-        elif memory.listening is not None:
-            if missing := self._missing(memory.listening):
-                reasons.append(self._channel_down(memory, missing))  # 10
-            else:
+        own = memory.hearing.reason()
+        reasons = [reason for reason in (reach, own) if reason is not None]  # 4, 6 before 7 to 11
+        if own is not None and own.code == "realtime.canary_lost":
+            reasons.reverse()  # 3
+        if not memory.hearing.deaf:
+            if own is None:
                 reasons += self._by_channel(memory, at, reached=reach is None)  # 12, 14
-                unknown += self._blocked(memory, at) if reach is None else ()  # 15
-            reasons += self._unproven(memory, at, well=not (reasons or unknown))  # 16, 17
-        return (*reasons, *unknown)
-
-    @staticmethod
-    def _reconnecting(memory: Memory, gap: Gap) -> Reason:
-        params: dict[str, Scalar] = {
-            "since": instant(memory.gap_since),
-            "cause": gap.cause,
-            "attempt": gap.attempt,
-        }
-        if gap.error is not None:
-            params["error"] = gap.error
-        return Reason("realtime.reconnecting", Verdict.UNKNOWN, params)
-
-    def _channel_down(self, memory: Memory, missing: list[str]) -> Reason:
-        params: dict[str, Scalar] = {
-            "channels": ", ".join(missing),
-            "count": len(missing),
-            "total": len(self.channels),
-            "since": instant(memory.missing_since),
-        }
-        return Reason("realtime.channel_down", Verdict.WARN, params)
+                reasons += self._blocked(memory, at) if reach is None else ()  # 15
+            reasons += self._unproven(memory, at, well=not reasons)  # 16, 17
+        return tuple(reasons)
 
     @staticmethod
     def _by_channel(memory: Memory, at: At, *, reached: bool) -> list[Reason]:
@@ -231,6 +199,8 @@ class Realtime:
             reasons += memory.hops.reasons(memory.reach.last.listens if memory.reach.last is not None else None)
         if (storm := memory.storm.reason(memory.events, at.mono)) is not None:
             reasons.append(storm)
+        if (odd := memory.odd.reason()) is not None:
+            reasons.append(odd)
         return reasons
 
     def _unproven(self, memory: Memory, at: At, *, well: bool) -> list[Reason]:
@@ -266,7 +236,7 @@ class Realtime:
             return memory.reach.fault_since
         if "realtime.broker_not_relaying" in codes and (mute := memory.hops.mute()) is not None:
             return mute[1].run_since
-        return memory.gap_since if "realtime.reconnecting" in codes else None
+        return memory.hearing.fault_since if memory.hearing.reason() is not None else None
 
     def _pending(self, memory: Memory, reasons: tuple[Reason, ...]) -> Params | None:
         """Give how far the next fail is from being proven."""
@@ -278,8 +248,8 @@ class Realtime:
         return {"to": "fail", "n": run, "need": self.relay_misses} if run else None
 
     def _holds_until(self, memory: Memory, at: At) -> float:
-        changes = [tally.next_change() for tally in (*memory.events.values(), memory.unreadable)]
-        changes.append(memory.storm.next_change(at.mono))
+        changes = [tally.next_change() for tally in memory.events.values()]
+        changes += [memory.storm.next_change(at.mono), memory.odd.next_change()]
         ahead = [self._silent_at(memory, channel) for channel in memory.broken]
         if self.broker:
             changes += [memory.hops.next_change(), memory.reach.next_change(at.mono)]
@@ -304,12 +274,6 @@ class Realtime:
         detail: dict[str, object] = {
             "channels": channels,
             "broker": memory.reach.detail() if self.broker else {"state": "not_configured"},
-            "unreadable": memory.unreadable.total,
+            **memory.odd.detail(),
         }
-        if memory.gap is not None:
-            detail["listener"] = {"state": "reconnecting", "since": instant(memory.gap_since)}
-        elif memory.listening is not None:
-            detail["listener"] = {"state": "listening", "since": instant(memory.listening_since)}
-        if memory.shown_ms is not None:
-            detail["test_signal"] = {"ms": round(memory.shown_ms, 1)}
-        return detail
+        return detail | memory.hearing.detail()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from monitor.domain.connection import Connections
 from monitor.domain.damping import Streak, settled
 from monitor.domain.ledger import Drift
-from monitor.domain.listening import Listening
+from monitor.domain.listening import Listening, QueueHeld, SignalLost
 from monitor.domain.probing import Probe, Resolver
 from monitor.domain.signal import At, Gap
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant, primary
@@ -38,6 +38,7 @@ class Memory:
     shown_signal_ms: float | None = None
     shown_round: Round | None = None
     queue_pct: float | None = None
+    held: QueueHeld | None = None
     peaks: tuple[tuple[float, float], ...] = ()
     stall_ms: float = 0.0
     stalled_until: float = -math.inf
@@ -55,6 +56,7 @@ class Memory:
     deaf_since: str = ""
     drift: Drift | None = None
     drift_until: float = -math.inf
+    heard_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Monitor:
 
     name = "monitor"
     section = "monitor"
-    takes = (Vitals, Round, Gap, Listening, Resolver, Connections, Probe, Drift)
+    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Connections, Probe, Drift)
     evidence = (Vitals,)
 
     @property
@@ -97,18 +99,21 @@ class Monitor:
             case Round():
                 memory = self._take_round(memory, facts)
             case Gap() if not memory.deaf_since:
-                memory = self._take_gap(memory, instant(facts.at.wall), {"cause": facts.cause})
-                memory = replace(memory, deaf_since=instant(facts.at.wall))
+                memory = self._take_deafness(memory, facts.at.wall, facts.cause)
+            case SignalLost() if not memory.deaf_since:
+                # From the last moment on at which it was proven that signals come, nobody knows.
+                cause = "unlistened" if facts.channels is not None and not facts.pooled else "after_hung"
+                memory = self._take_deafness(memory, memory.heard_until or memory.started_at, cause)
+            case QueueHeld():
+                memory = replace(memory, held=facts)
             case Listening():
                 memory = self._take_listening(memory, facts, at)
             case Resolver():
                 since = memory.names_since if memory.names.misses else at.wall
                 names = memory.names.step(missed=not facts.answers)
                 memory = replace(memory, names=names, resolver=facts.resolver, names_since=since)
-            case Connections():
-                memory = replace(memory, queue_pct=round(facts.notify_queue_pct, 2))
-            case Drift():
-                memory = replace(memory, drift=facts, drift_until=at.mono + DRIFT_S)
+            case Connections() | Drift():
+                memory = self._take_database(memory, facts, at)
             case Probe(outcome="exhausted"):
                 memory = replace(memory, exhausted=memory.exhausted.add(at.mono))
             case _:
@@ -126,6 +131,12 @@ class Monitor:
             # What was seen before the machine stood still may be old by now, on clocks that stood still with it.
             look_again=isinstance(facts, Vitals) and facts.stood_still_s > self.still_s,
         )
+
+    @staticmethod
+    def _take_database(memory: Memory, facts: Connections | Drift, at: At) -> Memory:
+        if isinstance(facts, Drift):
+            return replace(memory, drift=facts, drift_until=at.mono + DRIFT_S)
+        return replace(memory, queue_pct=round(facts.notify_queue_pct, 2))
 
     def _take_vitals(self, memory: Memory, facts: Vitals, at: At) -> Memory:
         worst = max(facts.lag_ms if facts.lag_ms > self.lag_ms else 0.0, self._single(facts))
@@ -186,6 +197,10 @@ class Monitor:
         gaps = {**memory.gaps, since: {"from": since, **rest, "healed": False}}
         return replace(memory, gaps={key: gaps[key] for key in list(gaps)[-KEPT:]})
 
+    def _take_deafness(self, memory: Memory, since: float, cause: str) -> Memory:
+        memory = self._take_gap(memory, instant(since), {"cause": cause})
+        return replace(memory, deaf_since=instant(since))
+
     @staticmethod
     def _take_listening(memory: Memory, facts: Listening, at: At) -> Memory:
         # Whoever listens again has caught up by query: that heals every gap that is over.
@@ -196,12 +211,17 @@ class Monitor:
         shown = memory.shown_signal_ms
         if shown is None or not settled(shown, facts.test_signal_ms):
             shown = facts.test_signal_ms
-        return replace(memory, gaps=gaps, deaf_since="", shown_signal_ms=shown)
+        # The test signal came back: whatever is left in the queue, it is not we who hold it.
+        return replace(memory, gaps=gaps, deaf_since="", heard_until=at.wall, held=None, shown_signal_ms=shown)
 
     def _reasons(self, memory: Memory, at: At) -> tuple[Reason, ...]:
         reasons = []
+        params: dict[str, Scalar]
+        if memory.held is not None:
+            params = {"usage_pct": memory.held.usage_pct, "dropped": memory.held.dropped}
+            reasons.append(Reason("monitor.queue_holder", Verdict.WARN, params))
         if at.mono < memory.stalled_until:
-            params: dict[str, Scalar] = {"lag_ms": round(memory.stall_ms), "longest_ms": round(memory.peaks[0][1])}
+            params = {"lag_ms": round(memory.stall_ms), "longest_ms": round(memory.peaks[0][1])}
             reasons.append(Reason("monitor.loop_stalled", Verdict.WARN, params))
         if memory.rounds.beyond and memory.shown_round is not None:
             params = {"sweep_ms": round(memory.shown_round.ms), "budget_s": self.sweep_budget_s}

@@ -9,8 +9,9 @@ import pytest
 from monitor.domain.brokering import Broker, Relay, Relayed
 from monitor.domain.catalogue import Catalogue
 from monitor.domain.checks.realtime import Realtime
-from monitor.domain.listening import Listening
-from monitor.domain.signal import Event, Gap, Tick
+from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.oddities import Unexplained
+from monitor.domain.signal import Burst, Event, Gap, Tick
 from monitor.domain.verdict import instant, primary
 from monitor.domain.window import MARGIN_S
 from tests.domain.build import CHANNELS, NOON, TRIGGERS, at, catalogue, codes, fold, listening, params
@@ -20,6 +21,7 @@ RELAYS = {"messages": Relay("message", ("id",)), "conversations": Relay("convers
 WHOLE = Realtime(CHANNELS, triggers=TRIGGERS, relays=RELAYS, broker=True)
 TARGET = "http://127.0.0.1:3001"
 NOTE = {"realtime.relay_unproven": "ok"}
+ODD = {"realtime.odd_events": "ok"}
 
 
 def gap(seconds, cause="reset", attempt=0, error=None):
@@ -28,6 +30,10 @@ def gap(seconds, cause="reset", attempt=0, error=None):
 
 def event(seconds, channel="messages", *, readable=True, **payload):
     return seconds, Event(at(seconds), channel, payload, readable)
+
+
+def burst(seconds, *payloads, channel="messages", unread=0):
+    return seconds, Burst(at(seconds), channel, payloads, unread)
 
 
 def up(seconds, **figures):
@@ -79,6 +85,7 @@ def test_listening():
         },
         "broker": {"state": "not_configured"},
         "unreadable": 0,
+        "unmatched": 0,
         "listener": {"state": "listening", "since": instant(NOON + 2)},
         "test_signal": {"ms": 4.0},
     }
@@ -162,7 +169,9 @@ def test_events():
     assert row(judgement) == {"listening": True, "realtime": True, "events_5m": 2, "last_event": instant(NOON + 8)}
     assert row(judgement, "notifications")["events_5m"] == 1
     assert judgement.detail["unreadable"] == 1
-    assert codes(judgement) == NOTE
+    assert codes(judgement) == NOTE | ODD
+    told = {"unreadable": 1, "unmatched": 0, "channel": "messages", "window_min": 5}
+    assert params(judgement, "realtime.odd_events") == told
 
 
 def test_events_leave():
@@ -342,7 +351,7 @@ NOT_JUDGED = {
 def test_not_judged(steps):
     """What could not have been relayed, or cannot be told, is never held against the broker."""
     judgement = fold(WHOLE, *WELL, *steps, look(8), look(9), look(10))
-    assert judgement.reasons == ()
+    assert codes(judgement).keys() <= ODD.keys()
     assert row(judgement)["relay"]["missed"] == 0
 
 
@@ -489,5 +498,71 @@ def test_what_it_is():
         "relay_deadline_s": 3, "relay_misses": 2, "relay_single_s": 60, "relay_proof_min": 15, "hop_slow_ms": 1000,
         "settle_s": 60,
     }  # fmt: skip
-    assert CHECK.takes == (Listening, Gap, Event, Catalogue, Broker, Relayed)
-    assert CHECK.evidence == (Listening, Gap)
+    assert CHECK.takes == (Listening, SignalLost, Gap, Event, Burst, Unexplained, Catalogue, Broker, Relayed)
+    assert CHECK.evidence == (Listening, SignalLost, Gap)
+
+
+# Test signals that are lost, and signals that come all at once
+
+
+def lost(seconds, number=1, channels=None, *, pooled=False):
+    return seconds, SignalLost(number, channels, 77, "10.0.0.5:5432/huph", pooled)
+
+
+@pytest.mark.parametrize(
+    ("steps", "primary_code"),
+    [
+        # What is seen at the broker stands above our own deafness, what PostgreSQL does not deliver above both.
+        ([LISTENS, down(2), down(3), lost(9, 2, frozenset(CHANNELS))], "realtime.canary_lost"),
+        ([LISTENS, refused(2), lost(9, 2, frozenset(CHANNELS))], "realtime.canary_lost"),
+        ([LISTENS, down(2), down(3), lost(9, 2, frozenset(CHANNELS), pooled=True)], "realtime.broker_down"),
+        ([LISTENS, refused(2), lost(9)], "realtime.broker_refuses_token"),
+        ([LISTENS, up(2), lost(9, 2, frozenset(CHANNELS), pooled=True)], "realtime.pooler"),
+        ([LISTENS, up(2), lost(9)], "realtime.listener_hung"),
+        ([LISTENS, up(2), gap(9, "dropped")], "unknown.blocked_by"),
+    ],
+)
+def test_deafness_and_the_broker(steps, primary_code):
+    """The first row of the table that matches is the verdict, with a broker too."""
+    assert told(fold(WHOLE, *steps)) == primary_code
+
+
+def test_lost_signal():
+    """A lost test signal is evidence: nothing is heard any more, and since when is told from the first loss."""
+    judgement = fold(CHECK, LISTENS, lost(9))
+    assert codes(judgement) == {"realtime.listener_hung": "unknown"}
+    assert (judgement.headline, judgement.since) == ({"value": 0, "of": 2}, NOON + 9)
+    assert judgement.detail["listener"]["state"] == "unproven"
+    # What was under way to the broker meanwhile is not judged.
+    judgement = fold(WHOLE, LISTENS, up(2), heard(4), lost(5), look(9), (12, listening()))
+    assert row(judgement)["relay"]["missed"] == 0
+
+
+def test_burst():
+    """What comes at once counts as often as it came; each is followed to the broker, an unreadable one is told."""
+    judgement = fold(WHOLE, LISTENS, up(2), burst(4, {"id": 1}, {"id": 2}, None, {}), relayed(5, 2))
+    assert (row(judgement)["events_5m"], judgement.detail["unreadable"]) == (4, 1)
+    assert row(judgement)["relay"]["relayed"] == 1
+    assert fold(CHECK, LISTENS, burst(4, {}, unread=7)).detail["channels"]["messages"]["events_5m"] == 8
+
+
+def test_flood():
+    """Of a flood no more are followed than can be; the rest is counted, and none of it is called missed."""
+    payloads = [{"id": number} for number in range(200)]
+    judgement = fold(WHOLE, LISTENS, up(2), burst(4, *payloads, unread=800), *(relayed(4.5, n) for n in range(200)))
+    assert row(judgement)["events_5m"] == 1000
+    judgement = fold(WHOLE, LISTENS, up(2), burst(4, *payloads), *(relayed(4.5, n) for n in range(64)), look(8))
+    assert row(judgement)["relay"]["missed"] == 0
+
+
+def test_signals_that_no_row_explains():
+    """They are noted for five minutes and change no verdict; of two channels the odder one is named."""
+    judgement = fold(CHECK, LISTENS, (3, Unexplained("messages", 2)), event(4, "conversations", readable=False))
+    assert codes(judgement) == NOTE | ODD
+    told = {"unreadable": 0, "unmatched": 2, "channel": "messages", "window_min": 5}
+    assert params(judgement, "realtime.odd_events") == told
+    assert (judgement.detail["unreadable"], judgement.detail["unmatched"]) == (1, 2)
+    assert judgement.holds_until == at(303).mono + MARGIN_S
+    later = CHECK.judge(Tick(at(303.001)), judgement, at(303.001))
+    assert params(later, "realtime.odd_events")["channel"] == "conversations"
+    assert codes(CHECK.judge(Tick(at(304.001)), later, at(304.001))) == NOTE

@@ -9,7 +9,7 @@ import pytest
 from monitor.domain import patch
 from monitor.domain.checks.vitals import Monitor
 from monitor.domain.ledger import Drift
-from monitor.domain.listening import Listening
+from monitor.domain.listening import Listening, QueueHeld, SignalLost
 from monitor.domain.probing import Probe, Resolver
 from monitor.domain.signal import Gap, Tick
 from monitor.domain.verdict import instant
@@ -293,6 +293,39 @@ def test_listener_gap():
     assert judgement.detail["gaps"] == {since: told}
     judgement = CHECK.judge(Gap(at(50), "after_hung"), judgement, at(50))
     assert len(judgement.detail["gaps"]) == 2
+
+
+LOST = SignalLost(1, None, 77, "10.0.0.5:5432/huph")
+
+
+@pytest.mark.parametrize(
+    ("lost", "cause"),
+    [
+        (LOST, "after_hung"),
+        (SignalLost(1, frozenset(), 77, "here"), "unlistened"),
+        (SignalLost(1, frozenset({"messages"}), 77, "here", pooled=True), "after_hung"),
+    ],
+)
+def test_deaf_since_the_last_proof(lost, cause):
+    """A lost test signal opens a gap from the last moment on at which it was proven that signals come."""
+    judgement = fold(CHECK, (1, listening()), (6, listening()), (14, lost), (15, Gap(at(15), "after_hung")))
+    since = instant(NOON + 6)
+    assert judgement.detail["gaps"] == {since: {"from": since, "cause": cause, "healed": False}}
+    judgement = CHECK.judge(listening(), judgement, at(16))
+    told = {"from": since, "to": instant(NOON + 16), "cause": cause, "healed": True}
+    assert judgement.detail["gaps"] == {since: told}
+    # Never proven at all, it is deaf since the start.
+    assert list(fold(CHECK, (3, lost)).detail["gaps"]) == [instant(NOON)]
+
+
+def test_queue_holder():
+    """A queue that we do not read is our own trouble, told until a test signal comes back."""
+    judgement = fold(CHECK, (1, listening()), (9, QueueHeld(3.25, dropped=False)))
+    assert codes(judgement) == {"monitor.queue_holder": "warn"}
+    assert params(judgement, "monitor.queue_holder") == {"usage_pct": 3.25, "dropped": False}
+    judgement = CHECK.judge(QueueHeld(12.0, dropped=True), judgement, at(14))
+    assert params(judgement, "monitor.queue_holder") == {"usage_pct": 12.0, "dropped": True}
+    assert codes(CHECK.judge(listening(), judgement, at(20))) == {}
 
 
 def test_gaps_are_bounded():
