@@ -77,8 +77,8 @@ class App:
             return clock.now().wall - DAY_S if until is None else until - HOUR_S
 
         rhythm = Rhythm(sample_s, sweep_s, query_timeout_s, connect_timeout_s)
-        self._pulse = DatabasePulse(config.database, (sweep, recount), rhythm, clock, emit)
-        self._sweep = Sweep(plan.pulls(config, recount, sweep, since), sweep_s, clock, emit, self._hint)
+        pulls = plan.pulls(config, recount, sweep, since, lambda: engine.heard)
+        self._sweep = Sweep(pulls, sweep_s, clock, emit, self._hint)
         self._listener = Listener(
             config.listen,
             {name: channel.hints for name, channel in profile.channels.items()},
@@ -105,6 +105,8 @@ class App:
             stall_s=limits["stall_s"],
             clock_step_s=limits["clock_step_s"],
         )
+        sessions = (sweep, recount)
+        self._pulse = DatabasePulse(config.database, sessions, rhythm, clock, emit, lag_since=vitals.lag_since)
         self._endless: list[Endless] = [
             ("engine", engine.run),
             ("pulse of the database", self._pulse.run),

@@ -27,6 +27,7 @@ from monitor.domain.quiet_hours import QuietHours
 from monitor.toml import Reader
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+HASH = re.compile(r"[0-9a-f]{12,32}")
 HINTED = ("message_throughput", "recent_activity", "triggers", "cluster_coverage", "cron", "settings")
 LAID_OVER = ("limits", "broker", "flags", "services")
 """Tables of the profile that a configuration may lay its own values over."""
@@ -220,8 +221,8 @@ def _triggers(reader: Reader, channels: Mapping[str, Channel]) -> tuple[Trigger,
         for key, value in match.items():
             if not isinstance(value, str | bool | int | float):
                 part.wrong(f"match.{key}", value, "give a text, number or boolean, as the payload has it.")
-        triggers.append(Trigger(name, relation, channel, match, part.texts("hints", one_of=HINTED)))
-        part.done("table, channel, match, hints")
+        triggers.append(Trigger(name, relation, channel, match, part.texts("hints", one_of=HINTED), *_proof(part)))
+        part.done("table, channel, match, hints, rows, key, hash")
     return tuple(triggers)
 
 
@@ -234,6 +235,18 @@ def _deltas(reader: Reader, channels: Mapping[str, Channel]) -> DeltaSettings | 
     if channel in channels or len(channel.encode()) > 63:
         part.wrong("channel", channel, "give a channel of our own, 1 to 63 bytes; the platform's are its own.")
     return DeltaSettings(channel, triggers)
+
+
+def _proof(part: Reader) -> tuple[str, str, str]:
+    """Read how a trigger is proven: the query of its rows, the key that names one, the hash of its definition."""
+    rows, key, accepted = part.text("rows"), part.text("key"), part.text("hash")
+    if rows and not NAME.fullmatch(rows):
+        part.wrong("rows", rows, "give NAME of a file rows_NAME.sql among the profile's queries.")
+    if key and not rows:
+        part.wrong("key", key, "give rows as well: a key names a row that is counted.")
+    if accepted and not HASH.fullmatch(accepted):
+        part.wrong("hash", accepted, "give the 12 hex digits that the page shows, or all 32 of them.")
+    return rows, key, accepted
 
 
 def _clusters(reader: Reader) -> tuple[str, ...] | None:

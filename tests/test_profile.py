@@ -109,6 +109,30 @@ def test_no_triggers_of_our_own(tmp_path):
     assert [mistake.split(":")[0] for mistake in mistakes] == ["deltas_of_another", "deltas is True"]
 
 
+def test_trigger_proof(tmp_path):
+    """A trigger may name the query of its rows, the key that names one, and the hash of its accepted definition."""
+    toml = profiled(tmp_path, 'rows = "notifications"', 'rows = "news"\nhash = "0123456789ab"')
+    found = {trigger.name: trigger for trigger in read(tmp_path, toml).profile.triggers}
+    news, plain = found["trg_notifications_notify"], found["trg_conversations_notify"]
+    assert (news.rows, news.key, news.accepted) == ("news", "id", "0123456789ab")
+    assert (plain.rows, plain.key, plain.accepted) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ('rows = "../x"', ("rows is '../x'", "rows_NAME.sql")),
+        ("", ("key is 'id'", "give rows as well")),
+        ('rows = "n"\nhash = "12"', ("hash is '12'", "hex digits")),
+        ('rows = "n"\nhash = "0123456789AB"', ("hash is", "hex digits")),
+    ],
+)
+def test_trigger_proof_refused(tmp_path, given, words):
+    """What could prove nothing is refused by name."""
+    toml = profiled(tmp_path, 'rows = "notifications"', given)
+    one(refused(tmp_path, toml), "triggers.trg_notifications_notify", *words)
+
+
 def test_less_than_everything(tmp_path):
     """A platform without clusters, flags, jobs, services, settings or a broker has none, and that is no mistake."""
     folder = tmp_path / "bare"

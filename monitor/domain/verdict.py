@@ -45,7 +45,7 @@ class Judgement(Generic[Memory]):
     `reasons` stand in the order of the catalogue, all that are true; `holds_until` is the monotonic second at which
     the judgement changes by itself (a closed end: at that second it has changed); `since` is the Unix time of the
     first observation of a trouble that was confirmed later; `look_again` asks for a new answer, because the old one no
-    longer says enough; `tells` is a fact that it has found and that others take.
+    longer says enough; `tells` is a fact that other checks take whenever it has changed.
     """
 
     memory: Memory

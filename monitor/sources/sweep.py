@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -26,9 +27,11 @@ REST_FACTOR = 20
 class Pull:
     """One question of one check: how it is asked, by which session, and how soon it may be asked again (seconds).
 
-    It is asked in every `every`-th sweep, with `arguments` made anew each time. An `optional` one may be turned away
-    without a word to the check. One that is not `hinted` is asked in its sweeps only, unless it was not answered yet;
-    one that is not asked `on_signal` also when the board wishes, but not whenever the platform signals.
+    It is asked in every `every`-th sweep, or at a pace of its own (`pace_s`), with `arguments` made anew each time. An
+    `optional` one may be turned away without a word to the check. One that is not `hinted` is asked in its sweeps only,
+    unless it was not answered yet; one that is not asked `on_signal` also when the board wishes, but not whenever the
+    platform signals. `dress` makes of the answer, and the monotonic second before it was asked for, the
+    facts that are emitted.
     """
 
     check: str
@@ -40,6 +43,11 @@ class Pull:
     hinted: bool = True
     on_signal: bool = True
     arguments: Callable[[], Sequence[object]] = tuple
+    dress: Callable[[Any, float], object] = lambda facts, _: facts
+    pace_s: float | None = None
+
+    def interval_s(self, sweep_s: float) -> float:
+        return self.pace_s if self.pace_s is not None else sweep_s * self.every
 
 
 class Puller:
@@ -47,7 +55,7 @@ class Puller:
 
     def __init__(self, pull: Pull, sweep_s: float, clock: Clock, emit: Emit, hint: Hint) -> None:
         self.pull = pull
-        self._sweep_s = sweep_s * pull.every
+        self._sweep_s = pull.interval_s(sweep_s)
         self._clock = clock
         self._emit = emit
         self._hint = hint
@@ -120,7 +128,7 @@ class Puller:
             self._trouble(Trouble(pull.check, pull.query.facts.__name__, "error", params))
             return self._clock.now().mono - started
         self._troubled, self._answered = False, True
-        self._emit(Sample(self._clock.now(), facts))
+        self._emit(Sample(self._clock.now(), pull.dress(facts, started)))
         return ms / 1000
 
     def _trouble(self, trouble: Trouble) -> None:

@@ -23,6 +23,7 @@ from tests.domain.build import (
     answer,
     at,
     catalogue,
+    contention,
     history,
     listening,
     pulse,
@@ -145,10 +146,26 @@ def test_fresh_evidence_is_no_news():
 
 def test_signal_for_nobody():
     """What no check takes, and trouble of a check that is not watched, does nothing."""
-    one = board(only=("triggers",))
+    one = board(only=("cluster_coverage",))
     before = one.document
     assert play(one, sample(1, activity()), turned(2, "db", "Connections"), Gap(at(3), "reset"), Tick(at(4))) is None
     assert one.document is before
+
+
+def test_told():
+    """What one check has to tell reaches those that take it at once, once, and is no evidence of theirs."""
+    one = well()
+    seen = one.evidence()["realtime"]
+    change = one.apply(sample(3, catalogue(trg_messages="D")))
+    assert change is not None
+    blocked = {"parent": "triggers", "since": instant(NOON + 3)}
+    assert set(change.patch["checks"]) == {"triggers", "realtime"}
+    assert entry(one, "realtime")["params"] == blocked
+    assert entry(one, "realtime")["observed_at"] == one.evidence()["realtime"] == seen
+    again = one.apply(sample(4, catalogue(trg_messages="D")))
+    assert again is None or "realtime" not in again.patch["checks"]
+    one.apply(sample(5, catalogue()))
+    assert entry(one, "realtime")["reason"] != "unknown.blocked_by"
 
 
 def test_source():
@@ -335,6 +352,51 @@ def test_blocked_hears_nothing():
     one.apply(sample(5, DOWN))
     play(one, sample(6, catalogue(trg_messages="")), turned(7, "recent_activity", "Activity"), Gap(at(8), "reset"))
     assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+
+
+def test_a_standby_hides_realtime():
+    """A standby hides realtime since it is one, and nothing else; promoted, realtime comes back by its own evidence."""
+    one = board()
+    play(one, *(sample(1, facts) for facts in WELL))
+    change = play(one, sample(5, pulse(answer(read_only=True))))
+    assert change.look_again == frozenset()
+    assert said(one, "db") == ("ok", "db.read_only")
+    assert said(one, "realtime") == ("unknown", BLOCKED)
+    assert entry(one, "realtime")["params"] == {"parent": "db", "since": instant(NOON + 5)}
+    assert {said(one, name)[0] for name in CHILDREN[1:]} == {"ok"}
+    play(one, sample(8, pulse(None, "refused")))
+    assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+    back = play(one, sample(9, pulse(answer(read_only=True), "opened")))
+    assert back.look_again == {"db", *CHILDREN} - {"realtime"}
+    assert said(one, "realtime") == ("unknown", BLOCKED)
+    promoted = play(one, sample(10, pulse(answer())))
+    assert "realtime" in promoted.look_again
+    assert said(one, "realtime") == ("unknown", BLOCKED)
+    play(one, sample(11, listening()))
+    assert said(one, "realtime")[0] == "ok"
+
+
+def test_a_full_queue_hides_realtime():
+    """While no signal can be sent realtime cannot be seen, since the failure began; every count goes on."""
+    one = board()
+    play(one, *(sample(1, facts) for facts in WELL), sample(5, contention(queue=99.0, holder="huph-api")))
+    assert said(one, "db") == ("fail", "db.notify_queue")
+    assert entry(one, "realtime")["params"] == {"parent": "db", "since": instant(NOON + 5)}
+    assert {said(one, name)[0] for name in CHILDREN[1:]} == {"ok"}
+
+
+def test_explained_by_what_stands_beside():
+    """What follows from another reason does so also where that one stands behind a worse one."""
+    one = board()
+    full, wait = pulse(answer(), "too_many"), contention((71, 70, 12.0, "messages"))
+    trouble = Trouble(
+        "recent_activity", "Activity", "timeout", {"limit": "lock", "limit_ms": 200, "object": "messages"}
+    )
+    play(one, *(sample(1, facts) for facts in WELL), sample(5, full), sample(6, wait), sample(7, trouble))
+    assert said(one, "db") == ("warn", "db.saturated")
+    assert entry(one, "recent_activity")["explained_by"] == "db.blocked"
+    play(one, sample(8, contention()), sample(13, contention()))
+    assert "explained_by" not in entry(one, "recent_activity")
 
 
 def test_back():

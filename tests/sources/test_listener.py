@@ -84,7 +84,7 @@ class Scene:
         return [one for one in found if isinstance(one, kind)]
 
     def heard(self):
-        """Give every notification as (channel, payload, instant), whether it came alone or with others."""
+        """Give every notification as (channel, payload, instant), whether alone or with others; None is unreadable."""
         said = []
         for one in self.said.seen:
             if isinstance(one, Event):
@@ -343,7 +343,8 @@ async def test_burst(platform):
         )
         await scene.hears(6)
         first, *rest = scene.said.seen[begun:]
-    assert (first.channel, first.payloads, first.unread) == ("messages", ({"id": 1}, {"id": 2}, {"id": 3}, None), 0)
+    assert first.payloads == ({"id": 1}, {"id": 2}, {"id": 3}, {})
+    assert (first.channel, first.unreadable, first.unread, first.size) == ("messages", 1, 0, 9)
     said = [getattr(one, "channel", one) for one in rest]
     hints = ["message_throughput", "recent_activity"]
     assert said == [*hints, "conversations", "recent_activity", "messages", *hints]

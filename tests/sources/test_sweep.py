@@ -106,6 +106,11 @@ def test_every_tenth_sweep():
     assert rhythm(Desk(), 700, every=10) == [0, 300, 600]
 
 
+def test_a_pace_of_its_own():
+    """A question with a pace of its own is asked at that pace, whatever the sweep's."""
+    assert rhythm(Desk(), 12, pace_s=5) == [0, 5, 10]
+
+
 def test_hint():
     """A hint is followed at once, and the sweep begins anew from it."""
     assert rhythm(Desk(), 50, 12.5) == [0, 12.5, 42.5]

@@ -1,10 +1,12 @@
 // What the pages of clusters, feature flags and throughput read from their details.
 import { describe, expect, it } from 'vitest';
 import type { Place } from '../src/format/place';
+import { text } from '../src/i18n/text';
+import type { JsonObject } from '../src/live/wire';
 import { activeCounselors, clustersOf } from '../src/views/checks/coverage';
 import { switchesOf } from '../src/views/checks/switches';
 import { baselineOf, soonestDrop } from '../src/views/checks/usual';
-import { face } from '../src/views/face';
+import { face, keptTold } from '../src/views/face';
 import { checkOf, type Trouble } from './boards';
 import { NOW } from './sample';
 
@@ -107,5 +109,27 @@ describe('throughput', () => {
       about: '16 in 5 min, 128 in 60 min',
       limit: 'limits 1 per 60 min and 300 per 5 min',
     });
+  });
+
+  it('says how the count is kept, and when it is not in step; nothing where the daemon does not say', () => {
+    const check = checkOf('message_throughput');
+    const kept = (detail: JsonObject, place: Place) =>
+      keptTold({ ...check, detail }, (key, values) => text(key, place.language, values), place);
+    expect(kept({ scheme: 'recount', in_sync: true }, en)).toBe('Counted anew by SQL at each signal, as of 08:20:02');
+    expect(kept({ scheme: 'recount' }, id)).toBe('Dihitung ulang dengan SQL pada setiap sinyal, per 08.20.02');
+    expect(kept({ scheme: 'deltas', in_sync: false }, en)).toBe(
+      'Followed by every change, proven at each sweep, as of 08:20:02; not in step at the moment',
+    );
+    expect(kept({ in_sync: false }, en)).toBeUndefined();
+    expect(kept({ scheme: 'constructor' }, en)).toBeUndefined();
+  });
+});
+
+describe('realtime', () => {
+  it('tells the test signal on its card only as long as one comes back', () => {
+    expect(faced('realtime', en).about).toContain('1.2 ms');
+    expect(faced('realtime', en, 'broker_down').about).toContain('1.2 ms');
+    expect(faced('realtime', en, 'canary_lost')).toMatchObject({ figure: '0/3', about: undefined });
+    expect(faced('realtime', en, 'channel_down').about).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 // The geometry of the charts.
 import { describe, expect, it } from 'vitest';
-import { bandPath, gaps, linePath, scale, stepPath, timeTicks, yTicks } from '../src/parts/plot';
+import { bandPath, gaps, hatch, linePath, scale, stepPath, strip, timeTicks, yTicks } from '../src/parts/plot';
 
 const same = scale(0, 1, 0, 1);
 
@@ -46,5 +46,25 @@ describe('plot', () => {
       { at: 20, low: 2, high: 4 },
     ];
     expect(bandPath(ranges, 10, same, same)).toBe('M0 3H10V1H0ZM20 4H30V2H20Z');
+  });
+
+  it('draws the shortest stretch so that it is seen, and the longest within the picture', () => {
+    const x = scale(0, 1000, 0, 100);
+    const drawn = (from: number, to: number) => strip({ from, to, text: '' }, x, 0, 100);
+    expect(drawn(500, 501)).toEqual([48.55, 51.55]);
+    expect(drawn(500, 700)).toEqual([50, 70]);
+    expect(drawn(-400, 300)).toEqual([0, 30]);
+    expect(drawn(900, 4000)).toEqual([90, 100]);
+    expect(drawn(999, 1000)).toEqual([97, 100]);
+    expect(drawn(0, 1)).toEqual([0, 3]);
+  });
+
+  it('hatches even a strip, and two that overlap with the same lines', () => {
+    const feet = (path: string) =>
+      [...path.matchAll(/M([\d.]+) ([\d.]+)L/g)].map(([, x, y]) => Number(x) - (100 - Number(y)));
+    for (const path of [hatch(7, 9, 0, 100), hatch(4, 31.3, 0, 100)]) {
+      expect(feet(path).length).toBeGreaterThan(10);
+      expect(feet(path).filter((foot) => Math.abs(foot % 6) > 0.11 && Math.abs(foot % 6) < 5.89)).toEqual([]);
+    }
   });
 });

@@ -34,6 +34,18 @@ describe('sentence', () => {
       '312 pesan dalam 5 menit: di atas batas 300.',
     );
   });
+  it('says yes or no in words', () => {
+    const params = { usage_pct: 12.4, dropped: true };
+    expect(told('monitor.queue_holder', params)).toBe(
+      'Monitor sendiri tertinggal membaca sinyal (antrean 12 %); jalur dengar dilepas: ya.',
+    );
+    expect(told('monitor.queue_holder', { ...params, dropped: false }, en)).toContain('listening given up: no.');
+  });
+  it('tells a count that drifted, and when', () => {
+    expect(told('monitor.drift', { rows: 2, at: '2026-11-22T01:12:04.000Z' }, en)).toBe(
+      "The monitor's count differed from the database by 2 rows at 08:12 WIB; corrected at once.",
+    );
+  });
   it('names a right in words', () => {
     const params = { object: 'messages', right: 'SELECT' };
     expect(told('unknown.permission', params)).toContain('izin membaca (SELECT) atas messages');

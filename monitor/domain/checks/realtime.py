@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.brokering import Broker, Relay, Relayed
-from monitor.domain.catalogue import STATES, Catalogue, Trigger
+from monitor.domain.catalogue import Silent, Trigger
 from monitor.domain.damping import Damper
 from monitor.domain.hearing import Hearing
 from monitor.domain.listening import Listening, SignalLost
@@ -65,7 +65,7 @@ class Realtime:
 
     name = "realtime"
     section = "checks"
-    takes = (Listening, SignalLost, Gap, Event, Burst, Unexplained, Catalogue, Broker, Relayed)
+    takes = (Listening, SignalLost, Gap, Event, Burst, Unexplained, Silent, Broker, Relayed)
     evidence = (Listening, SignalLost, Gap)
 
     @property
@@ -113,10 +113,8 @@ class Realtime:
 
     def _take(self, facts: object, memory: Memory, at: At) -> Memory:
         match facts:
-            case Event():
-                return self._take_signals(memory, facts.channel, [facts.payload if facts.readable else None], 0, at)
-            case Burst():
-                return self._take_signals(memory, facts.channel, facts.payloads, facts.unread, at)
+            case Event() | Burst():
+                return self._take_signals(memory, facts, at)
             case Unexplained():
                 return replace(memory, odd=memory.odd.not_explained(facts, at.mono))
             case Gap() | SignalLost():
@@ -125,8 +123,8 @@ class Realtime:
                 # Signals are judged again at the first relay, or when the broker has had its time.
                 until = at.mono + self.settle_s if memory.hearing.gap is not None else memory.unproven_until
                 return replace(memory, hearing=memory.hearing.take(facts, at), unproven_until=until)
-            case Catalogue():
-                return self._take_catalogue(memory, facts, at)
+            case Silent():
+                return self._take_silent(memory, facts)
             case Broker():
                 reach = memory.reach.take(facts, at)
                 # What was under way when it was lost would have come by a connection that is no more.
@@ -137,37 +135,29 @@ class Realtime:
                 return replace(memory, hops=hops, unproven_until=0.0)
         return memory
 
-    def _take_signals(
-        self, memory: Memory, channel: str, payloads: Sequence[Mapping[str, object] | None], unread: int, at: At
-    ) -> Memory:
-        hops = memory.hops
+    def _take_signals(self, memory: Memory, signals: Event | Burst, at: At) -> Memory:
+        channel, hops = signals.channel, memory.hops
         if (hop := hops.of.get(channel)) is not None:
             judged = memory.reach.ready(at.mono) and at.mono >= memory.unproven_until
-            for payload in payloads:
-                if payload and (identity := self.relays[channel].identify(payload)):
+            for payload in signals.payloads:
+                if identity := self.relays[channel].identify(payload):
                     hop = hop.heard(identity, at, judged=judged)
                     if hop.full_at == at.mono:
                         # The rest of a flood is not judged.
                         break
             hops = Hops({**hops.of, channel: hop})
-        unreadable = sum(payload is None for payload in payloads)
-        tally = memory.events.get(channel, Tally()).add(at.mono, len(payloads) + unread)
+        tally = memory.events.get(channel, Tally()).add(at.mono, signals.count)
         return replace(
             memory,
             hops=hops,
             heard={**memory.heard, channel: at},
             events={**memory.events, channel: tally},
-            odd=memory.odd.not_read(channel, unreadable, at.mono),
+            odd=memory.odd.not_read(channel, signals.unreadable, at.mono),
         )
 
-    def _take_catalogue(self, memory: Memory, facts: Catalogue, at: At) -> Memory:
-        rows = zip(facts.relation, facts.trigger, facts.enabled, strict=True)
-        found = {(table, name): STATES.get(enabled, enabled) for table, name, enabled in rows}
-        broken: dict[str, float] = {}
-        for trigger in self.triggers:
-            if found.get((trigger.table, trigger.name), "missing") in {"missing", "disabled", "replica"}:
-                broken.setdefault(trigger.channel, memory.broken.get(trigger.channel, at.wall))
-        return replace(memory, broken=broken)
+    @staticmethod
+    def _take_silent(memory: Memory, facts: Silent) -> Memory:
+        return replace(memory, broken=facts.channels)
 
     # What follows from it: the decision table of the catalogue of reasons, section 3.
 

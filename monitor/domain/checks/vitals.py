@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.domain.connection import Connections
+from monitor.domain.contention import Contention
 from monitor.domain.damping import Streak, settled
 from monitor.domain.ledger import Drift
 from monitor.domain.listening import Listening, QueueHeld, SignalLost
@@ -75,7 +75,7 @@ class Monitor:
 
     name = "monitor"
     section = "monitor"
-    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Connections, Probe, Drift)
+    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Contention, Probe, Drift)
     evidence = (Vitals,)
 
     @property
@@ -112,7 +112,7 @@ class Monitor:
                 since = memory.names_since if memory.names.misses else at.wall
                 names = memory.names.step(missed=not facts.answers)
                 memory = replace(memory, names=names, resolver=facts.resolver, names_since=since)
-            case Connections() | Drift():
+            case Contention() | Drift():
                 memory = self._take_database(memory, facts, at)
             case Probe(outcome="exhausted"):
                 memory = replace(memory, exhausted=memory.exhausted.add(at.mono))
@@ -133,7 +133,7 @@ class Monitor:
         )
 
     @staticmethod
-    def _take_database(memory: Memory, facts: Connections | Drift, at: At) -> Memory:
+    def _take_database(memory: Memory, facts: Contention | Drift, at: At) -> Memory:
         if isinstance(facts, Drift):
             return replace(memory, drift=facts, drift_until=at.mono + DRIFT_S)
         return replace(memory, queue_pct=round(facts.notify_queue_pct, 2))

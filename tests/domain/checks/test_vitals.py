@@ -14,7 +14,7 @@ from monitor.domain.probing import Probe, Resolver
 from monitor.domain.signal import Gap, Tick
 from monitor.domain.verdict import instant
 from monitor.domain.vitals import Round, Vitals
-from tests.domain.build import NOON, at, codes, connections, fold, listening, params
+from tests.domain.build import NOON, at, codes, contention, fold, listening, params
 
 CHECK = Monitor(version="0.1.0")
 STALLED = {"monitor.loop_stalled": "warn"}
@@ -42,7 +42,7 @@ def ticked(judgement, seconds):
 
 def test_calm():
     """All is well: a plain ok with what there is to tell."""
-    judgement = fold(CHECK, (5, vitals(database_clock_s=0.1)), (6, listening(ms=3.21)), (7, connections()))
+    judgement = fold(CHECK, (5, vitals(database_clock_s=0.1)), (6, listening(ms=3.21)), (7, contention()))
     assert (judgement.reasons, judgement.holds_until, judgement.look_again) == ((), math.inf, False)
     assert judgement.detail == {
         "version": "0.1.0",

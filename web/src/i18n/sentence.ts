@@ -74,6 +74,7 @@ function piece(name: string, telling: Telling, now: number, place: Place): Piece
   // The attempt that is under way; none failed yet makes it the first.
   if (name === 'attempt' && value === 0) return { kind: 'plain', text: number(1, language) };
   if (typeof value === 'number') return { kind: 'plain', text: number(value, language) };
+  if (typeof value === 'boolean') return { kind: 'plain', text: word('flag', String(value), language) };
   if (Array.isArray(value)) return { kind: 'name', text: quoted(value.map(String).join(', ')) };
   if (typeof value === 'string' && value !== '') return worded(name, value, place);
   return { kind: 'plain', text: text('reason.no_value', language) };

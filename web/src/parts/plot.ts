@@ -81,11 +81,27 @@ export function gaps(points: Point[], gap_ms: number, from: number, to: number):
   return found;
 }
 
-/** Slanted lines within a box: the sign for "not seen". */
+/** A stretch in which nobody listened, in words. */
+export interface Stretch {
+  from: number;
+  to: number;
+  text: string;
+}
+
+const STRIP = 3;
+
+/** Where a stretch is drawn: within the picture, and never so narrow that it is missed. */
+export function strip({ from, to }: Stretch, x: Scale, left: number, right: number): [number, number] {
+  const spare = Math.max(STRIP - (x(to) - x(from)), 0) / 2;
+  const start = Math.min(Math.max(x(from) - spare, left), right - STRIP);
+  return [start, Math.max(Math.min(x(to) + spare, right), start + STRIP)];
+}
+
+/** Slanted lines within a box: the sign for "not seen". Boxes that overlap share their lines. */
 export function hatch(left: number, right: number, top: number, bottom: number): string {
   let path = '';
   const height = bottom - top;
-  for (let foot = left - height; foot < right; foot += 6) {
+  for (let foot = Math.floor((left - height) / 6) * 6; foot < right; foot += 6) {
     const start = Math.max(foot, left);
     const end = Math.min(foot + height, right);
     if (end > start)

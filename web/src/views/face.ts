@@ -1,9 +1,9 @@
 // What each check shows on its card besides its reason: figure, unit, one line about it, and its limit.
 import { number } from '../format/number';
 import type { Place } from '../format/place';
-import { ago, clock, parse, precise, weekly } from '../format/time';
+import { ago, clock, clockSeconds, parse, precise, weekly } from '../format/time';
 import { isText, type TextKey, text, type Values } from '../i18n/text';
-import { entriesAt, momentAt, numberAt, textAt } from '../live/read';
+import { entriesAt, flagAt, momentAt, numberAt, textAt } from '../live/read';
 import type { Check, Headline, Json } from '../live/wire';
 import { activeCounselors, clustersOf } from './checks/coverage';
 import { baselineOf, soonestDrop } from './checks/usual';
@@ -70,6 +70,8 @@ function about(name: string, { detail, verdict }: Check, say: Say, now: number, 
       return verdict === 'ok' && used && max && slow ? say('face.db.about', { used, max, slow }) : undefined;
     }
     case 'realtime': {
+      // A test signal that came back once proves nothing of the one that is lost.
+      if (textAt(detail, 'listener', 'state') !== 'listening') return undefined;
       const [ms, broker] = [told('test_signal', 'ms'), told('broker', 'round_trip_ms')];
       const connected = textAt(detail, 'broker', 'state') === 'connected';
       if (ms && broker && connected) return say('face.realtime.about_broker', { ms, broker });
@@ -174,6 +176,15 @@ export function replyTold(detail: Json | undefined, say: Say, place: Place): str
   if (p50 === undefined || p95 === undefined) return undefined;
   const values = { p50: swift(p50, place), p95: swift(p95, place) };
   return say('throughput.reply_told', values);
+}
+
+/** How the count is kept and as of when, as far as the daemon says so. */
+export function keptTold(check: Check, say: Say, place: Place): string | undefined {
+  const scheme = textAt(check.detail, 'scheme');
+  const at = observed(check) ?? momentAt(check.detail, 'as_of');
+  if ((scheme !== 'recount' && scheme !== 'deltas') || at === undefined) return undefined;
+  const told = say(`throughput.kept_${scheme}`, { at: clockSeconds(at, place) });
+  return flagAt(check.detail, 'in_sync') === false ? `${told}; ${say('throughput.out_of_step')}` : told;
 }
 
 /** It comes in tenths, and no answer takes no time at all. */

@@ -39,9 +39,24 @@ export interface Channel {
   relay: Relay | undefined;
 }
 
+/** What became of the test signal between PostgreSQL and us. */
+export type SignalState =
+  | 'back'
+  | 'none'
+  | 'unseen'
+  | 'lost'
+  | 'canary_lost'
+  | 'pooler'
+  | 'hung'
+  | 'reconnecting'
+  | 'dropped';
+
 export interface Hops {
   /** Behind a check that cannot be seen, what was heard last proves nothing. */
   heard: boolean;
+  /** A trigger that signals no more hides its channel, not the way from PostgreSQL to us. */
+  mute: boolean;
+  signal: { state: SignalState; verdict: Verdict; target: string | undefined };
   listener: Verdict;
   broker: Broker;
   relayed: Relay & { verdict: Verdict };
@@ -56,17 +71,56 @@ export function reasonParams(check: Check, code: string): JsonObject | undefined
 }
 
 export function hopsOf(check: Check): Hops {
-  const heard = check.verdict !== 'unknown' && textAt(check.detail, 'listener', 'state') === 'listening';
+  const blocked = reasonParams(check, 'unknown.blocked_by')?.parent === 'triggers';
+  const mute = blocked && (check.verdict !== 'unknown' || check.reason === 'unknown.blocked_by');
+  const signal = signalOf(check, mute);
+  const heard = signal.state === 'back' || signal.state === 'none';
   const broker = brokerOf(check);
-  const channels = entriesAt(check.detail, 'channels').map(([name, row]) => channelOf(check, heard, broker, name, row));
-  const deaf = channels.some((channel) => !channel.listening);
+  const missing = heard || signal.state === 'lost' ? missingOf(check) : [];
+  const seen = { check, heard, mute, broker, missing };
+  const channels = entriesAt(check.detail, 'channels').map(([name, row]) => channelOf(seen, name, row));
+  const deaf = missing.length > 0 || channels.some((channel) => heard && !channel.listening);
   return {
     heard,
-    listener: heard ? (deaf ? 'warn' : 'ok') : 'unknown',
+    mute,
+    signal,
+    listener: deaf ? 'warn' : heard ? 'ok' : 'unknown',
     broker,
-    relayed: together(channels, heard && broker.state === 'connected'),
+    relayed: together(channels, heard && !mute && broker.state === 'connected', slowAt(check, 'relay')),
     channels,
   };
+}
+
+/** The first that is true, worst first: what a reason says outweighs what was measured before. */
+function signalOf(check: Check, mute: boolean): Hops['signal'] {
+  const state = textAt(check.detail, 'listener', 'state');
+  const said = (state: SignalState, verdict: Verdict = 'unknown', target?: string) => ({ state, verdict, target });
+  if (state === 'dropped') return said('dropped');
+  if (isHidden(check, mute)) return said(state === 'reconnecting' ? state : 'unseen');
+  const pooler = reasonParams(check, 'realtime.pooler');
+  if (pooler) return said('pooler', 'fail', textAt(pooler, 'target'));
+  if (reasonParams(check, 'realtime.canary_lost')) return said('canary_lost', 'fail');
+  if (state === 'reconnecting') return said('reconnecting');
+  if (reasonParams(check, 'realtime.listener_hung')) return said('hung');
+  if (state === 'unproven') return said('lost');
+  if (state !== 'listening') return said('unseen');
+  if (numberAt(check.detail, 'test_signal', 'ms') === undefined) return said('none');
+  return said('back', slowAt(check, 'listener') ? 'warn' : 'ok');
+}
+
+/** Whether the listener's own state is not to be believed: something else stands before it, or it is too old. */
+function isHidden(check: Check, mute: boolean): boolean {
+  const own = check.reason?.startsWith('realtime.') === true;
+  return check.verdict === 'unknown' && !own && !mute;
+}
+
+/** The channels that PostgreSQL does not list as ours, by their names in the reason. */
+function missingOf(check: Check): string[] {
+  return textAt(reasonParams(check, 'realtime.channel_down'), 'channels')?.split(', ') ?? [];
+}
+
+function slowAt(check: Check, hop: string): boolean {
+  return reasonParams(check, 'realtime.slow')?.hop === hop;
 }
 
 function brokerOf(check: Check): Broker {
@@ -90,20 +144,28 @@ function brokerOf(check: Check): Broker {
   };
 }
 
-function channelOf(check: Check, heard: boolean, broker: Broker, name: string, row: JsonObject): Channel {
+interface Seen {
+  check: Check;
+  heard: boolean;
+  mute: boolean;
+  broker: Broker;
+  missing: string[];
+}
+
+function channelOf({ check, heard, mute, broker, missing }: Seen, name: string, row: JsonObject): Channel {
   const listening = flagAt(row, 'listening') === true;
+  const realtime = flagAt(row, 'realtime') === true;
+  const events = numberAt(row, 'events_5m') ?? 0;
   const silent = reasonParams(check, 'realtime.broker_not_relaying')?.channel === name;
   const relay = at(row, 'relay') === undefined ? undefined : relayOf(row);
-  const own: Verdict = silent && broker.state === 'connected' ? 'fail' : listening ? 'ok' : 'warn';
-  return {
-    name,
-    verdict: heard ? own : 'unknown',
-    listening,
-    realtime: flagAt(row, 'realtime') === true,
-    last: momentAt(row, 'last_event'),
-    events: numberAt(row, 'events_5m') ?? 0,
-    relay,
+  const own = (): Verdict => {
+    if (missing.includes(name)) return 'warn';
+    // Which channel has lost its trigger is not told; one that has just been heard has not.
+    if (!heard || (mute && realtime && events === 0)) return 'unknown';
+    if (silent && broker.state === 'connected') return 'fail';
+    return listening ? 'ok' : 'warn';
   };
+  return { name, verdict: own(), listening, realtime, last: momentAt(row, 'last_event'), events, relay };
 }
 
 function relayOf(row: JsonObject): Relay {
@@ -119,7 +181,7 @@ function relayOf(row: JsonObject): Relay {
 }
 
 /** All channels as one hop; the slowest tells the delay, since it is the one that somebody waits for. */
-function together(channels: Channel[], proven: boolean): Relay & { verdict: Verdict } {
+function together(channels: Channel[], proven: boolean, slow: boolean): Relay & { verdict: Verdict } {
   const relays = channels.flatMap((channel) => channel.relay ?? []);
   const sum = (key: 'seen' | 'relayed' | 'missed') => relays.reduce((total, relay) => total + relay[key], 0);
   const most = (values: (number | undefined)[]) => {
@@ -136,6 +198,6 @@ function together(channels: Channel[], proven: boolean): Relay & { verdict: Verd
     unheard: 0,
     delay_ms: most(relays.map((relay) => relay.delay_ms)),
     last: most(relays.map((relay) => relay.last)),
-    verdict: failing ? 'fail' : proven && relayed > 0 ? 'ok' : 'unknown',
+    verdict: failing ? 'fail' : !proven || relayed === 0 ? 'unknown' : slow ? 'warn' : 'ok',
   };
 }
