@@ -13,7 +13,7 @@ from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
 from monitor.domain.checks.cron import Cron
 from monitor.domain.checks.db import Db
 from monitor.domain.checks.feature_flags import FeatureFlags
-from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Recount, Replies
+from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Replies
 from monitor.domain.checks.realtime import Realtime
 from monitor.domain.checks.recent_activity import Activity, RecentActivity
 from monitor.domain.checks.service import Service
@@ -22,6 +22,7 @@ from monitor.domain.checks.triggers import Triggers
 from monitor.domain.checks.vitals import Monitor
 from monitor.domain.connection import Connections, Statements, Storage
 from monitor.domain.contention import Contention, Limits
+from monitor.domain.counting import Recount
 from monitor.domain.cron import Jobs
 from monitor.domain.probing import ServiceTarget
 from monitor.domain.runs import Runs
@@ -83,6 +84,8 @@ def checks(config: Config) -> list[Check]:
             zone=profile.zone,
             alpha=limits["alpha"],
             learning_days=int(limits["learning_days"]),
+            deltas=config.deltas is not None,
+            channels=_counting(config),
         ),
     ]
     if profile.clusters is not None:
@@ -106,6 +109,14 @@ def checks(config: Config) -> list[Check]:
         )
     )
     return made
+
+
+def _counting(config: Config) -> frozenset[str]:
+    """Give the channels without which the count may miss something."""
+    if config.deltas is not None:
+        return frozenset({config.deltas.channel})
+    channels = config.profile.channels.items()
+    return frozenset(name for name, channel in channels if MessageThroughput.name in channel.hints)
 
 
 def _realtime(profile: Profile, ttl_s: float) -> Realtime:
@@ -189,7 +200,14 @@ def pulls(
     jobs, keys = [job.name for job in profile.jobs], [setting.key for setting in profile.settings]
     secrets = [setting.key for setting in profile.settings if setting.secret]
     plan = {
-        "recount": Pull("message_throughput", found["recount"], recount, RECOUNT_REST_S, arguments=lambda: (CAP,)),
+        "recount": Pull(
+            "message_throughput",
+            found["recount"],
+            recount,
+            RECOUNT_REST_S,
+            on_signal=config.deltas is None,
+            arguments=lambda: (CAP,),
+        ),
         "recent": Pull("message_throughput", found["recent"], recount, 1.0, arguments=lambda: (senders,)),
         "rates": Pull("message_throughput", found["rates"], recount, 1.0, arguments=lambda: (since(),)),
         "replies": Pull("message_throughput", found["replies"], recount, 1.0, optional=True),

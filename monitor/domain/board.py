@@ -85,10 +85,9 @@ class Board:
             case "db_latency":
                 return self._latency.read(at.wall)
             case "messages":
-                if not isinstance(memory, message_throughput.Memory) or memory.window is None:
+                if not isinstance(memory, message_throughput.Memory) or memory.counting.window is None:
                     return None
-                window = memory.window
-                return message_seconds(window.as_of(at.mono), memory.snapshot, window.within(at.mono))
+                return message_seconds(memory.counting, memory.counting.window, at.mono)
             case _ if name.startswith("cron_runs:"):
                 cron = self._watches.get("cron")
                 jobs = cron.judgement.memory if cron is not None else None
