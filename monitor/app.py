@@ -77,7 +77,7 @@ class App:
             return clock.now().wall - DAY_S if until is None else until - HOUR_S
 
         rhythm = Rhythm(sample_s, sweep_s, query_timeout_s, connect_timeout_s)
-        pulls = plan.pulls(config, recount, sweep, since, lambda: engine.heard)
+        pulls = plan.pulls(config, recount, sweep, since, heard=lambda: engine.heard, unclaimed=board.unclaimed)
         self._sweep = Sweep(pulls, sweep_s, clock, emit, self._hint)
         self._listener = Listener(
             config.listen,

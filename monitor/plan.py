@@ -184,11 +184,13 @@ def pulls(
     recount: Session,
     sweep: Session,
     since: Callable[[], float],
+    *,
     heard: Callable[[], int] = lambda: 0,
+    unclaimed: Callable[[str], Sequence[str]] = lambda _: (),
 ) -> list[Pull]:
     """Make every question of the sweep; `since` says from which Unix second on the rates are to be counted.
 
-    `heard` says how many signals have been heard so far.
+    `heard` says how many signals have been heard so far, `unclaimed` which keys of a trigger's no row has explained.
 
     What a signal hints at is asked on the session of the recount, the rest on that of the sweep, so that neither waits
     for the other.
@@ -240,12 +242,14 @@ def pulls(
         plan["runs"] = Pull("cron", found["runs"], sweep, 1.0, optional=True, arguments=lambda: (jobs,))
     if "settings" in found:
         plan["settings"] = Pull("settings", found["settings"], sweep, 1.0, arguments=lambda: (keys, secrets))
-    return [*plan.values(), *(_rows(trigger, found, sweep) for trigger in profile.triggers if trigger.rows)]
+    return [*plan.values(), *(_rows(trigger, found, sweep, unclaimed) for trigger in profile.triggers if trigger.rows)]
 
 
-def _rows(trigger: Trigger, found: Mapping[str, Query], session: Session) -> Pull:
+def _rows(
+    trigger: Trigger, found: Mapping[str, Query], session: Session, unclaimed: Callable[[str], Sequence[str]]
+) -> Pull:
     """Count a trigger's rows, to be held against its signals; where the role may not, the catalogue is judged alone."""
-    rows, query = Rows(trigger.name), found[f"rows_{trigger.rows}"]
+    rows, query = Rows(trigger.name, unclaimed), found[f"rows_{trigger.rows}"]
     return Pull(
         "triggers", query, session, 1.0, optional=True, hinted=False, arguments=rows.arguments, dress=rows.dress
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from monitor.domain import document, folding, patch
 from monitor.domain.change import Change, Document
-from monitor.domain.checks import message_throughput
+from monitor.domain.checks import message_throughput, triggers
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.cron import Memory as CronMemory
 from monitor.domain.connection import Pulse
@@ -73,6 +73,13 @@ class Board:
     def counted_until(self) -> float | None:
         """Say up to which instant of the database's clock (Unix seconds) the rates of the day have been counted."""
         return self._rates.now or None
+
+    def unclaimed(self, trigger: str) -> list[str]:
+        """Give the keys of this trigger's signals that no row has explained so far."""
+        watch = self._watches.get("triggers")
+        memory = watch.judgement.memory if watch is not None else None
+        proving = memory.proving.get(trigger) if isinstance(memory, triggers.Memory) else None
+        return proving.unclaimed() if proving is not None else []
 
     def series(self, name: str, at: At) -> Mapping[str, object] | None:
         """Give one of the long series that the document does not carry; None when there is none of that name."""
@@ -152,16 +159,16 @@ class Board:
         return touched | self._pass_on(touched, signal.at)
 
     def _pass_on(self, touched: set[str], at: At) -> set[str]:
-        """Let the others judge what these have to tell, where that has changed; give their keys."""
+        """Let the others judge what these have to tell, where it is new; give their keys."""
         reached = set()
         for teller in [watch for key, watch in self._watches.items() if key in touched]:
-            if teller.judgement.tells == teller.told:
-                continue
-            teller.told = news = teller.judgement.tells
-            for key, watch in self._watches.items():
-                if watch.concerns(news):
-                    watch.take(Sample(at, news), news)
-                    reached.add(key)
+            news = [fact for fact in teller.judgement.tells if fact not in teller.told]
+            teller.told = teller.judgement.tells
+            for fact in news:
+                for key, watch in self._watches.items():
+                    if watch.concerns(fact):
+                        watch.take(Sample(at, fact), fact)
+                        reached.add(key)
         return reached
 
     def _record(self, signal: Signal) -> None:

@@ -152,7 +152,7 @@ class MessageThroughput:
             ),
             # Rows that did not fit into the histogram may be leaving the window: only a recount can tell.
             look_again=exhausted or counting.ask,
-            tells=counting.drift,
+            tells=(counting.drift,) if counting.drift is not None else (),
         )
 
     def _told(self, memory: Memory, facts: object) -> Memory:
