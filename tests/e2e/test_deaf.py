@@ -22,7 +22,7 @@ LISTENER = "select pid from pg_stat_activity where application_name = 'huph-moni
 
 
 async def test_a_frozen_listener_is_a_lost_signal_and_then_a_stretch_on_the_chart(page, platform, start_daemon):
-    """Its hop is never shown as well while it is frozen; healed, the chart names the stretch, its cause, the recount."""
+    """Its hop is never shown as well while it is frozen; healed, the chart names the stretch and its cause."""
     await platform.write()
     daemon = await start_daemon(platform.monitor_dsn, limits="canary_deadline_s = 1")
     await daemon.settled()
@@ -49,7 +49,7 @@ async def test_a_frozen_listener_is_a_lost_signal_and_then_a_stretch_on_the_char
     strip = page.locator(".chart g.deaf")
     await expect(strip).to_have_count(1)
     assert float(await strip.locator("rect").get_attribute("width") or 0) >= 3
-    stretch = re.compile(r"tidak mendengar [\d.]{8}–[\d.]{8}: setelah tidak menjawab, sudah dihitung ulang")
+    stretch = re.compile(r"tidak mendengar [\d.]{8}.[\d.]{8}: setelah tidak menjawab, sudah dihitung ulang")
     await expect(page.locator(".legend .deaf")).to_have_text(stretch)
     frame = page.locator(".chart .frame")
     await frame.press("End")
