@@ -15,7 +15,7 @@ from monitor.config import Config
 from monitor.database import Session
 from monitor.domain.board import Board
 from monitor.domain.checks.feature_flags import FlagSettings
-from monitor.domain.checks.message_throughput import Recount
+from monitor.domain.counting import Recount
 from monitor.domain.series import DAY_S, HOUR_S
 from monitor.domain.signal import Emit, Sample, Signal
 from monitor.engine import Engine
@@ -77,8 +77,8 @@ class App:
             return clock.now().wall - DAY_S if until is None else until - HOUR_S
 
         rhythm = Rhythm(sample_s, sweep_s, query_timeout_s, connect_timeout_s)
-        self._pulse = DatabasePulse(config.database, (sweep, recount), rhythm, clock, emit)
-        self._sweep = Sweep(plan.pulls(config, recount, sweep, since), sweep_s, clock, emit, self._hint)
+        pulls = plan.pulls(config, recount, sweep, since, lambda: engine.heard)
+        self._sweep = Sweep(pulls, sweep_s, clock, emit, self._hint)
         self._listener = Listener(
             config.listen,
             {name: channel.hints for name, channel in profile.channels.items()},
@@ -87,6 +87,7 @@ class App:
             sample_s=sample_s,
             connect_timeout_s=connect_timeout_s,
             deadline_s=limits["canary_deadline_s"],
+            deltas=config.deltas.channel if config.deltas is not None else None,
             queue_warn_pct=limits["queue_warn_pct"],
             queue_drop_pct=limits["queue_drop_pct"],
             clock=clock,
@@ -104,6 +105,8 @@ class App:
             stall_s=limits["stall_s"],
             clock_step_s=limits["clock_step_s"],
         )
+        sessions = (sweep, recount)
+        self._pulse = DatabasePulse(config.database, sessions, rhythm, clock, emit, lag_since=vitals.lag_since)
         self._endless: list[Endless] = [
             ("engine", engine.run),
             ("pulse of the database", self._pulse.run),
@@ -191,7 +194,7 @@ class App:
             self._pulse.wake()
             self._sweep.look_everywhere()
         else:
-            self._sweep.look(check)
+            self._sweep.look(check, wished=True)
 
     async def run(self, ready: Callable[[str], None] = lambda _: None) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is told the page's address. A task that ends by itself ends it all."""

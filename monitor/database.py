@@ -147,6 +147,7 @@ class Session:
         self._turn = asyncio.Lock()
         self.ended_by: set[str] = set()
         self.opened = 0
+        self._longest_wait_ms = 0.0
 
     @property
     def alive(self) -> bool:
@@ -169,7 +170,9 @@ class Session:
         database, or by our own deadline, a little later than the server's.
         """
         limit = timeout if timeout is not None else self._query_timeout_s + LATER_S
+        queued = time.perf_counter()
         async with self._turn:
+            self._longest_wait_ms = max(self._longest_wait_ms, 1000 * (time.perf_counter() - queued))
             connection = self._connection if self.alive else await self._open()
             assert connection is not None
             started = time.perf_counter()
@@ -189,6 +192,11 @@ class Session:
                 self.drop()
                 raise Unavailable from None
             return rows, 1000 * (time.perf_counter() - started)
+
+    def take_wait_ms(self) -> float:
+        """Give the longest that a question has waited for its turn since this was last asked."""
+        longest, self._longest_wait_ms = self._longest_wait_ms, 0.0
+        return longest
 
     async def _open(self) -> asyncpg.Connection:
         """Open it anew, but not again and again: who is refused waits longer each time."""

@@ -13,7 +13,7 @@ import structlog
 from monitor.clock import Clock
 from monitor.domain.board import Board
 from monitor.domain.change import Publish
-from monitor.domain.signal import Burst, Event, Hint, Signal, Tick
+from monitor.domain.signal import Burst, Dropped, Event, Hint, Sample, Signal, Tick
 
 log = structlog.get_logger()
 FULL = 100_000
@@ -21,7 +21,10 @@ FULL = 100_000
 
 
 class Engine:
-    """Holds the board. `emit` may be called from any callback of the loop; nothing is awaited between two signals."""
+    """Holds the board. `emit` may be called from any callback of the loop; nothing is awaited between two signals.
+
+    `heard` counts the events that the database has pushed.
+    """
 
     def __init__(self, board: Board, clock: Clock, outputs: Sequence[Publish], hint: Hint) -> None:
         self._board = board
@@ -31,11 +34,18 @@ class Engine:
         self._inbox: deque[Signal] = deque()
         self._wake = asyncio.Event()
         self._dropped = 0
+        self.heard = 0
 
     def emit(self, signal: Signal) -> None:
         """Put a signal in line."""
+        if isinstance(signal, Event | Burst):
+            self.heard += signal.count
         if len(self._inbox) >= FULL and isinstance(signal, Event | Burst):
-            self._dropped += signal.count if isinstance(signal, Burst) else 1
+            self._dropped += signal.count
+            # Said in its place in line: what comes after it knows that something is missing before it.
+            last = self._inbox[-1]
+            if not (isinstance(last, Sample) and isinstance(last.facts, Dropped)):
+                self._inbox.append(Sample(signal.at, Dropped()))
             return
         self._inbox.append(signal)
         self._wake.set()

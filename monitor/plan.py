@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from monitor import __version__
 from monitor.config import Config
 from monitor.database import Session
-from monitor.domain.catalogue import Catalogue
+from monitor.domain.catalogue import Catalogue, Committed, Trigger
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
 from monitor.domain.checks.cron import Cron
 from monitor.domain.checks.db import Db
 from monitor.domain.checks.feature_flags import FeatureFlags
-from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Recount, Replies
+from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Replies
 from monitor.domain.checks.realtime import Realtime
 from monitor.domain.checks.recent_activity import Activity, RecentActivity
 from monitor.domain.checks.service import Service
@@ -21,12 +21,15 @@ from monitor.domain.checks.settings import Entries, Settings
 from monitor.domain.checks.triggers import Triggers
 from monitor.domain.checks.vitals import Monitor
 from monitor.domain.connection import Connections, Statements, Storage
+from monitor.domain.contention import Contention, Limits
+from monitor.domain.counting import Recount
 from monitor.domain.cron import Jobs
 from monitor.domain.probing import ServiceTarget
 from monitor.domain.runs import Runs
 from monitor.domain.window import CAP
 from monitor.profile import Profile
 from monitor.sources.queries import Query
+from monitor.sources.rows import Rows
 from monitor.sources.sweep import Pull
 
 RECOUNT_REST_S = 0.025
@@ -49,9 +52,21 @@ def checks(config: Config) -> list[Check]:
             sample_s=limits["sample_s"],
             sweep_s=limits["sweep_s"],
             note_min=limits["note_min"],
+            queueing=Limits(
+                lock_wait_s=limits["lock_wait_s"],
+                commit_waiters=int(limits["commit_waiters"]),
+                queue_warn_pct=limits["queue_warn_pct"],
+                queue_fail_pct=limits["queue_fail_pct"],
+            ),
         ),
         _realtime(profile, ttl_s),
-        Triggers(expected=profile.triggers, ttl_s=ttl_s),
+        Triggers(
+            expected=profile.triggers,
+            ttl_s=ttl_s,
+            mute_rows=int(limits["mute_rows"]),
+            mute_settle_s=limits["mute_settle_s"],
+            leak_hold_min=limits["leak_hold_min"],
+        ),
         RecentActivity(
             quiet_h=limits["quiet_h"],
             silent_h=limits["silent_h"],
@@ -69,6 +84,8 @@ def checks(config: Config) -> list[Check]:
             zone=profile.zone,
             alpha=limits["alpha"],
             learning_days=int(limits["learning_days"]),
+            deltas=config.deltas is not None,
+            channels=_counting(config),
         ),
     ]
     if profile.clusters is not None:
@@ -92,6 +109,14 @@ def checks(config: Config) -> list[Check]:
         )
     )
     return made
+
+
+def _counting(config: Config) -> frozenset[str]:
+    """Give the channels without which the count may miss something."""
+    if config.deltas is not None:
+        return frozenset({config.deltas.channel})
+    channels = config.profile.channels.items()
+    return frozenset(name for name, channel in channels if MessageThroughput.name in channel.hints)
 
 
 def _realtime(profile: Profile, ttl_s: float) -> Realtime:
@@ -141,6 +166,7 @@ def _facts(profile: Profile) -> dict[str, type]:
         "activity": Activity,
         "triggers": Catalogue,
         "connections": Connections,
+        "contention": Contention,
         "storage": Storage,
         "statements": Statements,
     }
@@ -150,11 +176,19 @@ def _facts(profile: Profile) -> dict[str, type]:
         facts |= {"cron": Jobs, "runs": Runs}
     if profile.settings:
         facts["settings"] = Entries
-    return facts
+    return facts | {f"rows_{trigger.rows}": Committed for trigger in profile.triggers if trigger.rows}
 
 
-def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], float]) -> list[Pull]:
+def pulls(
+    config: Config,
+    recount: Session,
+    sweep: Session,
+    since: Callable[[], float],
+    heard: Callable[[], int] = lambda: 0,
+) -> list[Pull]:
     """Make every question of the sweep; `since` says from which Unix second on the rates are to be counted.
+
+    `heard` says how many signals have been heard so far.
 
     What a signal hints at is asked on the session of the recount, the rest on that of the sweep, so that neither waits
     for the other.
@@ -166,7 +200,14 @@ def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], 
     jobs, keys = [job.name for job in profile.jobs], [setting.key for setting in profile.settings]
     secrets = [setting.key for setting in profile.settings if setting.secret]
     plan = {
-        "recount": Pull("message_throughput", found["recount"], recount, RECOUNT_REST_S, arguments=lambda: (CAP,)),
+        "recount": Pull(
+            "message_throughput",
+            found["recount"],
+            recount,
+            RECOUNT_REST_S,
+            on_signal=config.deltas is None,
+            arguments=lambda: (CAP,),
+        ),
         "recent": Pull("message_throughput", found["recent"], recount, 1.0, arguments=lambda: (senders,)),
         "rates": Pull("message_throughput", found["rates"], recount, 1.0, arguments=lambda: (since(),)),
         "replies": Pull("message_throughput", found["replies"], recount, 1.0, optional=True),
@@ -180,6 +221,15 @@ def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], 
         ),
         "triggers": Pull("triggers", found["triggers"], sweep, 1.0, arguments=lambda: (tables,)),
         "connections": Pull("db", found["connections"], sweep, 1.0, optional=True),
+        "contention": Pull(
+            "db",
+            found["contention"],
+            sweep,
+            1.0,
+            optional=True,
+            arguments=lambda: (heard(),),
+            pace_s=limits["sample_s"],
+        ),
         "storage": Pull("db", found["storage"], sweep, 1.0, every=RARELY, optional=True),
         "statements": Pull("db", found["statements"], sweep, 1.0, every=RARELY, optional=True),
     }
@@ -190,4 +240,12 @@ def pulls(config: Config, recount: Session, sweep: Session, since: Callable[[], 
         plan["runs"] = Pull("cron", found["runs"], sweep, 1.0, optional=True, arguments=lambda: (jobs,))
     if "settings" in found:
         plan["settings"] = Pull("settings", found["settings"], sweep, 1.0, arguments=lambda: (keys, secrets))
-    return list(plan.values())
+    return [*plan.values(), *(_rows(trigger, found, sweep) for trigger in profile.triggers if trigger.rows)]
+
+
+def _rows(trigger: Trigger, found: Mapping[str, Query], session: Session) -> Pull:
+    """Count a trigger's rows, to be held against its signals; where the role may not, the catalogue is judged alone."""
+    rows, query = Rows(trigger.name), found[f"rows_{trigger.rows}"]
+    return Pull(
+        "triggers", query, session, 1.0, optional=True, hinted=False, arguments=rows.arguments, dress=rows.dress
+    )

@@ -27,6 +27,7 @@ from monitor.domain.quiet_hours import QuietHours
 from monitor.toml import Reader
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+HASH = re.compile(r"[0-9a-f]{12,32}")
 HINTED = ("message_throughput", "recent_activity", "triggers", "cluster_coverage", "cron", "settings")
 LAID_OVER = ("limits", "broker", "flags", "services")
 """Tables of the profile that a configuration may lay its own values over."""
@@ -97,6 +98,14 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class DeltaSettings:
+    """Our own triggers that tell each change of the messages, where they are installed, and their channel."""
+
+    channel: str
+    triggers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """How one platform is shaped. `limits` holds every threshold by its name, in the unit of its name.
 
@@ -110,6 +119,7 @@ class Profile:
     quiet_hours: QuietHours | None
     channels: Mapping[str, Channel]
     triggers: tuple[Trigger, ...]
+    deltas: DeltaSettings | None
     clusters: tuple[str, ...] | None
     flags: FlagSettings | None
     broker: BrokerSettings | None
@@ -148,6 +158,7 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
         quiet_hours=_quiet_hours(reader, zone),
         channels=channels,
         triggers=_triggers(reader.part("triggers"), channels),
+        deltas=_deltas(reader, channels),
         clusters=_clusters(reader),
         flags=targets.flags(reader, [service.name for service in services if service.started_at]),
         broker=targets.broker(reader, channels),
@@ -159,8 +170,8 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
         queries=folder / "queries",
     )
     reader.done(
-        "platform, zone, senders, quiet_hours, channels, triggers, clusters, flags, broker, jobs, services, settings, "
-        "limits"
+        "platform, zone, senders, quiet_hours, channels, triggers, deltas, clusters, flags, broker, jobs, services, "
+        "settings, limits"
     )
     return profile
 
@@ -210,9 +221,32 @@ def _triggers(reader: Reader, channels: Mapping[str, Channel]) -> tuple[Trigger,
         for key, value in match.items():
             if not isinstance(value, str | bool | int | float):
                 part.wrong(f"match.{key}", value, "give a text, number or boolean, as the payload has it.")
-        triggers.append(Trigger(name, relation, channel, match, part.texts("hints", one_of=HINTED)))
-        part.done("table, channel, match, hints")
+        triggers.append(Trigger(name, relation, channel, match, part.texts("hints", one_of=HINTED), *_proof(part)))
+        part.done("table, channel, match, hints, rows, key, hash")
     return tuple(triggers)
+
+
+def _deltas(reader: Reader, channels: Mapping[str, Channel]) -> DeltaSettings | None:
+    if not reader.has("deltas"):
+        return None
+    part = reader.part("deltas")
+    channel, triggers = part.text("channel", needed=True), part.texts("triggers")
+    part.done("channel, triggers")
+    if channel in channels or len(channel.encode()) > 63:
+        part.wrong("channel", channel, "give a channel of our own, 1 to 63 bytes; the platform's are its own.")
+    return DeltaSettings(channel, triggers)
+
+
+def _proof(part: Reader) -> tuple[str, str, str]:
+    """Read how a trigger is proven: the query of its rows, the key that names one, the hash of its definition."""
+    rows, key, accepted = part.text("rows"), part.text("key"), part.text("hash")
+    if rows and not NAME.fullmatch(rows):
+        part.wrong("rows", rows, "give NAME of a file rows_NAME.sql among the profile's queries.")
+    if key and not rows:
+        part.wrong("key", key, "give rows as well: a key names a row that is counted.")
+    if accepted and not HASH.fullmatch(accepted):
+        part.wrong("hash", accepted, "give the 12 hex digits that the page shows, or all 32 of them.")
+    return rows, key, accepted
 
 
 def _clusters(reader: Reader) -> tuple[str, ...] | None:

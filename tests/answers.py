@@ -17,6 +17,7 @@ from monitor.domain.checks.message_throughput import History, Rates, Recent, Rec
 from monitor.domain.checks.recent_activity import Activity
 from monitor.domain.checks.settings import Entries
 from monitor.domain.connection import Connections, Statements, Storage
+from monitor.domain.contention import Contention
 from monitor.domain.cron import Jobs
 from monitor.domain.runs import Runs
 
@@ -247,13 +248,22 @@ class Platform:
     def triggers(self) -> Catalogue:
         tables = ["cluster_assignments", "conversations", "messages", "notifications"]
         functions = ["notify_assignment", "notify_conversation", "notify_message", "notify_notification"]
-        return Catalogue([f"trg_{table}_notify" for table in tables], tables, functions, ["O"] * 4)
+        return Catalogue(
+            [f"trg_{table}_notify" for table in tables],
+            tables,
+            functions,
+            ["O"] * 4,
+            ["0" * 32] * 4,
+            [True] * 4,
+            [False] * 4,
+            ["row"] * 4,
+            [False] * 4,
+        )
 
     def connections(self, now: float) -> Connections:
         """Three sessions of the monitor, those of the traffic and of the broker; seldom one is seen at work."""
         active = int(self._chance.random() < 0.01)
         commits = 1000 + int(8 * (now - self._begin))
-        nobody: list[int] = []
         return Connections(
             active,
             5 - active,
@@ -264,16 +274,14 @@ class Platform:
             "huph-monitor recount",
             0,
             0.0,
-            0,
-            nobody,
-            [],
-            [],
-            [],
             None,
-            0.0,
             commits,
             "18.1",
         )
+
+    def contention(self, now: float) -> Contention:
+        """Nobody waits, and whoever listens reads."""
+        return Contention(0, 0, 0, [], [], [], [], 0.0, None, None, False, None)
 
     def storage(self, now: float) -> Storage:
         return Storage(40 + int(bisect_right(self._at, now) / 4000), 0.00004)

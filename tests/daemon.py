@@ -7,8 +7,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -126,7 +127,11 @@ class Daemon:
         base_path: str = "/",
         limits: str = "",
         port: int = 0,
+        listen_dsn: str = "",
+        module: str = "monitor",
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Daemon:
+        """Start one; `module` is what Python runs, with the words that come before the daemon's own."""
         name = uuid4().hex[:8]
         path, log = folder / f"{name}.toml", folder / f"{name}.log"
         flags = ""
@@ -135,11 +140,12 @@ class Daemon:
             if not file.exists():
                 file.write_text(FLAGS)
             flags = f'[flags]\npath = "{file}"\n'
+        other = f'listen_dsn = "{listen_dsn}"\n' if listen_dsn else ""
         path.write_text(
-            f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n'
+            f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
             f'[http]\nport = {port}\nbase_path = "{base_path}"\n{flags}{more}\n'
         )
-        return await cls._run(path, log)
+        return await cls._run(path, log, module, environment)
 
     @classmethod
     async def watching(cls, folder: Path, config: Path, *, limits: str = "") -> Daemon:
@@ -150,11 +156,14 @@ class Daemon:
         return await cls._run(path, folder / f"{name}.log")
 
     @classmethod
-    async def _run(cls, path: Path, log: Path) -> Daemon:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
+    async def _run(
+        cls, path: Path, log: Path, module: str = "monitor", more: Mapping[str, str] = MappingProxyType({})
+    ) -> Daemon:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
+        environment = {**inherited, **more}
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "monitor", "--config", path, stdout=output, stderr=output, env=environment
+                sys.executable, "-m", *module.split(), "--config", path, stdout=output, stderr=output, env=environment
             )
         daemon = cls(process, log)
         async with asyncio.timeout(START_S):
@@ -195,12 +204,23 @@ class Daemon:
         )
         return follower
 
-    async def stop(self) -> int:
-        """End it as an operator would, and give the exit code; it has five seconds."""
+    async def kill(self) -> None:
+        """End it by SIGKILL, as the kernel does when memory runs out."""
+        await self._leave()
+        self.process.kill()
+        await self.process.wait()
+
+    async def _leave(self) -> None:
         for follower in self._followers:
             await follower.leave()
+        self._followers = []
         if self._session is not None:
             await self._session.close()
+            self._session = None
+
+    async def stop(self) -> int:
+        """End it as an operator would, and give the exit code; it has five seconds."""
+        await self._leave()
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         try:

@@ -161,7 +161,7 @@ class Replay:
             self.asked[puller.name] += 1
             facts = self._ask(puller.name, now + 0.0005)
             took = 0.001 * USUAL_MS.get(puller.name, 2.0) * self.chance.lognormvariate(0, 0.4)
-            sweep_s = self.sweep_s * puller.pull.every
+            sweep_s = puller.pull.interval_s(self.sweep_s)
             rest_s = min(max(puller.pull.rest_s, REST_FACTOR * min(puller.took, took)), sweep_s)
             puller.took, turn = took, puller.turn
 
@@ -262,7 +262,12 @@ class Replay:
             self._apply(event)
             for check in profile.channels[channel].hints:
                 self.hint(check)
-            for check in [check for trigger in profile.triggers if trigger.fired(event) for check in trigger.hints]:
+            for check in [
+                check
+                for trigger in profile.triggers
+                if trigger.channel == event.channel and trigger.owns(event.payload)
+                for check in trigger.hints
+            ]:
                 self.hint(check)
             if identity is not None:
                 self._plan(

@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from monitor import engine as module
 from monitor.domain.board import Board
 from monitor.domain.change import Change
-from monitor.domain.checks.db import Answer, Db, Pulse
-from monitor.domain.signal import At, Event, Gap, Sample, Signal, Tick
+from monitor.domain.checks.db import Db
+from monitor.domain.connection import Answer, Pulse
+from monitor.domain.signal import At, Dropped, Event, Gap, Sample, Signal, Tick
 from monitor.engine import Engine
 from tests.fakes import FakeClock, LoopClock, Recorder, leaping
 
@@ -73,6 +74,16 @@ async def turns(count: int) -> None:
 def said() -> Iterator[list[Any]]:
     with capture_logs() as lines:
         yield lines
+
+
+def test_heard():
+    """What the database has pushed is counted; what was asked for is not."""
+    clock, board = FakeClock(), Ledger()
+    engine = Engine(board, clock, [], Recorder())
+    for number in range(3):
+        engine.emit(event(number, clock))
+    engine.emit(Sample(clock.now(), "facts"))
+    assert engine.heard == 3
 
 
 def test_order():
@@ -185,7 +196,7 @@ def test_idle():
 
 
 def test_overflow(said):
-    """A full inbox drops events, counts them, says so once, and drops nothing else."""
+    """A full inbox drops events, counts them, says so once and in their places, and drops nothing else."""
     board, clock = Ledger(), FakeClock()
     engine = Engine(board, clock, [], Recorder())
     first = event(0, clock)
@@ -196,10 +207,11 @@ def test_overflow(said):
     others = [Sample(clock.now(), "facts"), Gap(clock.now(), "reset"), Tick(clock.now())]
     for signal in others:
         engine.emit(signal)
+    engine.emit(event(3, clock))
     engine.step()
-    assert len(board.applied) == module.FULL + 3
-    assert board.applied[module.FULL :] == others
-    assert said == [{"event": "inbox.overflowed", "dropped": 3, "log_level": "warning"}]
+    gone = Sample(clock.now(), Dropped())
+    assert board.applied[module.FULL :] == [gone, *others, gone]
+    assert said == [{"event": "inbox.overflowed", "dropped": 4, "log_level": "warning"}]
     engine.emit(event(4, clock))
     engine.step()
     assert board.applied[-1] == event(4, clock)

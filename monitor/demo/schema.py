@@ -39,7 +39,14 @@ def _read_triggers() -> dict[str, Trigger]:
     return {found[1]: Trigger(found[2], found[0]) for found in re.finditer(pattern, text, re.MULTILINE)}
 
 
+def _read_functions() -> dict[str, str]:
+    text = (_HERE / "schema.sql").read_text("utf-8")
+    pattern = r"^create or replace function (\w+)\(\) returns trigger[^$]+\$\$.+?^\$\$"
+    return {found[1]: found[0] for found in re.finditer(pattern, text, re.MULTILINE | re.DOTALL)}
+
+
 TRIGGERS = _read_triggers()
+FUNCTIONS = _read_functions()
 
 
 async def connect(dsn: str, application_name: str) -> asyncpg.Connection:

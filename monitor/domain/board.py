@@ -40,8 +40,8 @@ class Board:
             watch = Watch(check=check, judgement=check.begin(at), since=at.wall)
             self._watches[watch.key] = watch
         self._explains = {f"services/{name}": codes for name, codes in (explains or {}).items()}
-        self._seen_down: At | None = None
-        self._parent_back: At | None = None
+        self._hidden: frozenset[str] = frozenset()
+        self._back: dict[str, At] = {}
         self._blocked_by: Reason | None = None
         self._status_since = at.wall
         self._transitions: dict[str, Transition] = {}
@@ -85,10 +85,9 @@ class Board:
             case "db_latency":
                 return self._latency.read(at.wall)
             case "messages":
-                if not isinstance(memory, message_throughput.Memory) or memory.window is None:
+                if not isinstance(memory, message_throughput.Memory) or memory.counting.window is None:
                     return None
-                window = memory.window
-                return message_seconds(window.as_of(at.mono), memory.snapshot, window.within(at.mono))
+                return message_seconds(memory.counting, memory.counting.window, at.mono)
             case _ if name.startswith("cron_runs:"):
                 cron = self._watches.get("cron")
                 jobs = cron.judgement.memory if cron is not None else None
@@ -150,7 +149,20 @@ class Board:
             if watch.deadline() <= signal.at.mono if isinstance(signal, Tick) else watch.concerns(facts):
                 watch.take(signal, facts)
                 touched.add(key)
-        return touched
+        return touched | self._pass_on(touched, signal.at)
+
+    def _pass_on(self, touched: set[str], at: At) -> set[str]:
+        """Let the others judge what these have to tell, where that has changed; give their keys."""
+        reached = set()
+        for teller in [watch for key, watch in self._watches.items() if key in touched]:
+            if teller.judgement.tells == teller.told:
+                continue
+            teller.told = news = teller.judgement.tells
+            for key, watch in self._watches.items():
+                if watch.concerns(news):
+                    watch.take(Sample(at, news), news)
+                    reached.add(key)
+        return reached
 
     def _record(self, signal: Signal) -> None:
         """Keep what the long series need."""
@@ -160,32 +172,29 @@ class Board:
         if isinstance(facts, message_throughput.Rates):
             rows = list(zip(facts.window, facts.sender, facts.count, strict=True))
             self._rates.take(now=facts.now, since=facts.since, rows=rows)
-        elif isinstance(facts, Pulse) and facts.answer is not None:
+        elif isinstance(facts, Pulse) and facts.answer is not None and not facts.answer.stalled:
             self._latency.take(signal.at.wall, facts.answer.latency_ms)
 
     def _fold(self, at: At) -> frozenset[str]:
-        """Follow the parent; give what to look at again when it has just come back."""
-        down = folding.blocks(self._watches[folding.PARENT].own(at)[0])
-        if down and self._seen_down is None:
-            self._seen_down, self._parent_back = at, None
-        elif not down and self._seen_down is not None:
-            self._seen_down, self._parent_back = None, at
-            return frozenset(watch.check.name for watch in self._watches.values())
-        return frozenset()
+        """Follow the parent; give what to look at again when it has just let something be seen again."""
+        hidden, before = folding.hides(*self._watches[folding.PARENT].own(at)), self._hidden
+        self._hidden = hidden
+        self._back = {key: when for key, when in self._back.items() if key not in hidden}
+        if not before - hidden:
+            return frozenset()
+        self._back |= dict.fromkeys(before - hidden, at)
+        return frozenset(watch.check.name for key, watch in self._watches.items() if key not in hidden)
 
     def _conclude(self, watch: Watch, at: At) -> None:
         """Decide what the document says of it: its own reason, or that it cannot be seen."""
         reason, also = watch.own(at)
         if watch.key in folding.CHILDREN:
-            back = self._parent_back
+            back, hidden = self._back.get(watch.key), watch.key in self._hidden
             unseen = back is not None and (watch.observed is None or watch.observed.mono < back.mono)
-            if self._seen_down is not None:
-                params: dict[str, Scalar] = {
-                    "parent": folding.PARENT,
-                    "since": instant(self._watches[folding.PARENT].since),
-                }
+            if hidden:
+                params: dict[str, Scalar] = {"parent": folding.PARENT, "since": self._hidden_since()}
                 self._blocked_by = Reason("unknown.blocked_by", Verdict.UNKNOWN, params)
-            if self._seen_down is not None or (unseen and not watch.troubles):
+            if hidden or (unseen and not watch.troubles):
                 reason, also = self._blocked_by, folding.seen_anyway(watch.judgement.reasons)
         elif folding.unsure(watch.key, reason) and not self._anybody_answers(watch, at):
             assert reason is not None
@@ -193,6 +202,12 @@ class Board:
             blind = {"target": target, "since": instant(watch.since)}
             reason, also = Reason("unknown.blind", Verdict.UNKNOWN, blind), ()
         watch.reason, watch.also = reason, also
+
+    def _hidden_since(self) -> str:
+        """Say since when the parent hides what it hides: a note of its own begins later than its verdict."""
+        parent = self._watches[folding.PARENT]
+        note = next((one for one in (parent.reason, *parent.also) if one and one.code == "db.read_only"), None)
+        return str(note.params["since"]) if note is not None else instant(parent.since)
 
     def _anybody_answers(self, silent: Watch, at: At) -> bool:
         """Say whether another target has proven, since this one fell silent, that our own network works."""
@@ -208,9 +223,10 @@ class Board:
     def _explain(self) -> set[str]:
         """Find out whose reason follows from another one; give the keys of those for which that has changed."""
         reasons = {key: watch.reason for key, watch in self._watches.items() if watch.reason is not None}
+        also = {one.code for watch in self._watches.values() for one in watch.also}
         changed = set()
         for key, watch in self._watches.items():
-            cause = folding.explained_by(watch.reason, reasons, self._explains)
+            cause = folding.explained_by(watch.reason, reasons, self._explains, also)
             if cause != watch.explained_by:
                 watch.explained_by = cause
                 changed.add(key)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from monitor.domain.signal import At
+from monitor.domain.verdict import Scalar
 
 Outcome = Literal[
     "opened", "refused", "shutting_down", "starting", "too_many", "login_refused",
@@ -17,11 +18,19 @@ Outcome = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A session's answer: ms as seen here and inside PostgreSQL, and when that was started, in Unix seconds."""
+    """A session's answer: ms as seen here and inside PostgreSQL, and when that was started, in Unix seconds.
+
+    `wait_ms` is the longest that a question of ours has waited for its turn since the answer before; it is no part of
+    the latency. A `stalled` answer took its time on our own loop: it proves life and says nothing of speed. A standby's
+    is `read_only`.
+    """
 
     latency_ms: float
     server_ms: float
     started_at: float
+    wait_ms: float = 0.0
+    stalled: bool = False
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Columns of connections.sql: who is connected, who waits; counts, seconds, percent, MB."""
+    """Columns of connections.sql: who is connected and since when; counts and seconds."""
 
     active: int
     idle: int
@@ -63,35 +72,31 @@ class Connections:
     top_app: str
     slow_now: int
     longest_transaction_s: float
-    lock_waits: int
-    blocked: list[int]
-    blocker: list[int]
-    waiting_s: list[float]
-    relation: list[str]
     replication_lag_s: float | None
-    notify_queue_pct: float
     commits: int
     version: str
 
     def detail(self) -> dict[str, object]:
         """Give their form in the document."""
         names = ("active", "idle", "idle_in_transaction", "used", "max", "ours")
-        waits = zip(self.blocked, self.blocker, self.waiting_s, self.relation, strict=True)
         detail: dict[str, object] = {
             "connections": {name: getattr(self, name) for name in names},
             "slow_now": self.slow_now,
             "longest_transaction_s": math.floor(self.longest_transaction_s),
-            "lock_waits": self.lock_waits,
-            "blocked": {
-                str(pid): {"by": by, "waiting_s": math.floor(waited), "relation": relation}
-                for pid, by, waited, relation in waits
-            },
-            "notify_queue_pct": round(self.notify_queue_pct, 2),
             "version": self.version,
         }
         if self.replication_lag_s is not None:
             detail["replication_lag_s"] = round(self.replication_lag_s, 1)
         return detail
+
+    def slots(self) -> dict[str, Scalar]:
+        """Give what a reason tells of them."""
+        return {
+            "used": self.used,
+            "max": self.max,
+            "idle_in_tx": self.idle_in_transaction,
+            "top_app": self.top_app,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,15 @@ class Outage:
     ended_by: frozenset[str] = frozenset()
     outcomes: frozenset[str] = frozenset()
     over: At | None = None
+
+    def missed(self, outcome: str, ended_by: frozenset[str]) -> Outage:
+        """Take one more sample without an answer."""
+        return replace(
+            self,
+            misses=self.misses + 1,
+            ended_by=self.ended_by | ended_by,
+            outcomes=self.outcomes | {outcome},
+        )
 
     @property
     def crashed(self) -> bool:

@@ -35,28 +35,26 @@ class Hearing:
 
     def take(self, facts: Listening | Gap | SignalLost, at: At) -> Hearing:
         """Take one more word of the listener's."""
-        match facts:
-            case Gap():
-                since = self.gap_since if self.gap is not None else at.wall
-                # Who cannot even connect knows nothing of what would come then.
-                lost = self.lost if facts.error is None else None
-                return replace(self, gap=facts, gap_since=since, lost=lost, returned=0)
-            case SignalLost():
-                since = self.lost_since if self.lost is not None else at.wall
-                known = replace(self, gap=None, lost=facts, lost_since=since, returned=0)
-                return _told(known, facts.channels, at) if facts.channels is not None else known
-            case Listening():
-                returned = self.returned + 1
-                proven = self.lost is None or self.lost.lost < TWICE or self.lost.pooled or returned == TWICE
-                known = replace(
-                    self,
-                    gap=None,
-                    lost=None if proven else self.lost,
-                    returned=0 if proven else returned,
-                    since=at.wall if self.deaf else self.since,
-                    shown_ms=_shown(self.shown_ms, facts.test_signal_ms),
-                )
-                return _told(known, facts.channels, at)
+        if isinstance(facts, Gap):
+            since = self.gap_since if self.gap is not None else at.wall
+            # Who cannot even connect knows nothing of what would come then.
+            lost = self.lost if facts.error is None else None
+            return replace(self, gap=facts, gap_since=since, lost=lost, returned=0)
+        if isinstance(facts, SignalLost):
+            since = self.lost_since if self.lost is not None else at.wall
+            known = replace(self, gap=None, lost=facts, lost_since=since, returned=0)
+            return _told(known, facts.channels, at) if facts.channels is not None else known
+        returned = self.returned + 1
+        proven = self.lost is None or self.lost.lost < TWICE or self.lost.pooled or returned == TWICE
+        known = replace(
+            self,
+            gap=None,
+            lost=None if proven else self.lost,
+            returned=0 if proven else returned,
+            since=at.wall if self.deaf else self.since,
+            shown_ms=_shown(self.shown_ms, facts.test_signal_ms),
+        )
+        return _told(known, facts.channels, at)
 
     @property
     def known(self) -> bool:

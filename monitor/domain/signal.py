@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,25 +17,45 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact that the database pushed. An unreadable payload is an empty mapping with `readable` false."""
+    """A fact that the database pushed. An unreadable payload is an empty mapping with `readable` false.
+
+    `size` is the length of its payload in bytes, of which PostgreSQL takes less than 8000.
+    """
 
     at: At
     channel: str
     payload: Mapping[str, object]
     readable: bool = True
+    size: int = 0
+    unread: ClassVar[int] = 0
+
+    @property
+    def payloads(self) -> tuple[Mapping[str, object], ...]:
+        return (self.payload,)
+
+    @property
+    def unreadable(self) -> int:
+        return 0 if self.readable else 1
+
+    @property
+    def count(self) -> int:
+        return 1
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Several notifications of one channel that arrived at once, in order; None is a payload that is unreadable.
+    """Several notifications of one channel that arrived at once, in order.
 
-    In a flood only so many are read; `unread` counts the others.
+    An unreadable payload is an empty mapping, `unreadable` counts them. In a flood only so many are read, `unread`
+    counts the others. `size` is the length of the longest payload in bytes.
     """
 
     at: At
     channel: str
-    payloads: tuple[Mapping[str, object] | None, ...]
+    payloads: tuple[Mapping[str, object], ...]
+    unreadable: int = 0
     unread: int = 0
+    size: int = 0
 
     @property
     def count(self) -> int:
@@ -58,6 +78,11 @@ class Gap:
     cause: Literal["terminated", "reset", "closed", "unreadable", "after_hung", "dropped"]
     attempt: int = 0
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Facts that there are no facts: events came faster than they could be taken, and some were left out here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ FLAPS, CALM, FLAP_S = 4, 2, 600.0
 
 @dataclass(slots=True)
 class Watch:
-    """`reason`, `also` and `explained_by` are what the document says now, after folding; `flips` are monotonic."""
+    """`reason`, `also` and `explained_by` are what the document says now, after folding; `flips` are monotonic.
+
+    `told` is what its judgement has told the other checks.
+    """
 
     check: Check
     judgement: Judgement[Any]
@@ -37,6 +40,7 @@ class Watch:
     flips: tuple[float, ...] = ()
     flapping: bool = False
     blocked: bool = False
+    told: object | None = None
 
     @property
     def key(self) -> str:

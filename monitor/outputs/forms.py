@@ -46,19 +46,26 @@ BROKER = form(
     listens=FLAG,
 )
 CONNECTIONS = form(active=COUNT, idle=COUNT, idle_in_transaction=COUNT, used=COUNT, max=COUNT, ours=COUNT)
+SCHEME = said(one_of("recount", "deltas"), "Counted anew at each signal, or moved by our own triggers' signals.")
+IN_SYNC = said(FLAG, "Whether no signal can have been missed since the count began.")
+PROOF = form("from to rows signals", rows=COUNT, signals=COUNT, **{"from": TIME, "to": TIME})
 USUAL = form("count usual spread", count=COUNT, usual=AMOUNT, spread=AMOUNT, spike_from=AMOUNT, drop_to=AMOUNT)
 CHECKS: Mapping[str, Schema] = {
     "db": form(
         server_ms=AMOUNT,
         started_at=TIME,
         connect_ms=AMOUNT,
+        wait_ms=AMOUNT,
+        read_only=FLAG,
         connections=CONNECTIONS,
         slow_now=COUNT,
         longest_transaction_s=AMOUNT,
         lock_waits=COUNT,
-        blocked=by_name(form(by=COUNT, waiting_s=AMOUNT, relation=TEXT)),
-        replication_lag_s=AMOUNT,
+        blocked=by_name(form("by waiting_s", by=COUNT, waiting_s=AMOUNT, relation=TEXT)),
+        commit_waiters=COUNT,
         notify_queue_pct=AMOUNT,
+        queue_holder=form("name age_s ours", name=TEXT, age_s=AMOUNT, ours=FLAG),
+        replication_lag_s=AMOUNT,
         version=TEXT,
         size_mb=AMOUNT,
         wraparound_pct=AMOUNT,
@@ -68,7 +75,8 @@ CHECKS: Mapping[str, Schema] = {
         channels=by_name(CHANNEL),
         broker=BROKER,
         unreadable=COUNT,
-        listener=form("state since", state=one_of("listening", "reconnecting"), since=TIME),
+        unmatched=COUNT,
+        listener=form("state since", state=one_of("listening", "unproven", "reconnecting", "dropped"), since=TIME),
         test_signal=form("ms", ms=AMOUNT),
     ),
     "triggers": form(
@@ -80,8 +88,16 @@ CHECKS: Mapping[str, Schema] = {
                 channel=TEXT,
                 function=TEXT,
                 state=one_of("enabled", "always", "replica", "disabled", "missing"),
+                mute=FLAG,
+                hash=TEXT,
+                level=one_of("row", "statement"),
+                notifies=FLAG,
+                hazard=one_of("whole_row", "partitioned_statement"),
                 last_fired=TIME,
                 fired_5m=COUNT,
+                rows_5m=COUNT,
+                unsignalled_5m=COUNT,
+                proof=PROOF,
             )
         ),
     ),
@@ -120,6 +136,8 @@ CHECKS: Mapping[str, Schema] = {
         count_5m=COUNT,
         by_sender=by_name(COUNT),
         as_of=TIME,
+        scheme=SCHEME,
+        in_sync=IN_SYNC,
         newest_at=TIME,
         count_60m=COUNT,
         window={**form("start", start=TIME), "additionalProperties": COUNT},
@@ -227,9 +245,11 @@ DOCUMENT = form(
 )
 SERIES: Mapping[str, Schema] = {
     "messages": form(
-        "as_of snapshot seconds",
+        "as_of snapshot scheme in_sync seconds",
         as_of=TIME,
-        snapshot=said(TEXT, "pg_current_snapshot() of the recount, so that anyone can check it."),
+        snapshot=said(TEXT, "The pg_snapshot in which anyone finds the same count."),
+        scheme=SCHEME,
+        in_sync=IN_SYNC,
         seconds=said(by_name(COUNT), "Messages of the last 5 minutes by the Unix second that they were written in."),
     ),
     "message_rates": form(

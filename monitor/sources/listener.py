@@ -16,7 +16,7 @@ from monitor.clock import Clock
 from monitor.database import Session, Target, open_session
 from monitor.domain.catalogue import Trigger
 from monitor.domain.listening import Listening, QueueHeld, SignalLost
-from monitor.domain.signal import Burst, Emit, Event, Gap, Hint, Sample
+from monitor.domain.signal import At, Burst, Emit, Event, Gap, Hint, Sample
 from monitor.refusals import Turned, Unavailable
 from monitor.sources import payload
 from monitor.sources.canary import TEST_CHANNEL, Canary, Flight
@@ -66,6 +66,7 @@ class Listener:
         sample_s: float,
         connect_timeout_s: float,
         deadline_s: float,
+        deltas: str | None = None,
         queue_warn_pct: float = 1,
         queue_drop_pct: float = 10,
         clock: Clock,
@@ -74,9 +75,10 @@ class Listener:
         catch_up: Callable[[], Awaitable[bool]],
     ) -> None:
         self._target = target
-        self._channels = channels
+        self._channels = channels if deltas is None else {**channels, deltas: ()}
         self._hinting = [trigger for trigger in triggers if trigger.hints]
         self._speaker = speaker
+        self._deltas = deltas
         self._sample_s = sample_s
         self._connect_timeout_s = connect_timeout_s
         self._warn_pct, self._drop_pct = queue_warn_pct, queue_drop_pct
@@ -201,19 +203,34 @@ class Listener:
                 for text in texts:
                     self._canary.heard(text)
                 continue
-            readable = self._budget(channel, len(texts), int(at.mono))
-            payloads = [payload.read(text) for text in texts[:readable]]
-            if len(texts) == 1 and payloads:
-                (facts,) = payloads
-                self._emit(Event(at, channel, facts if facts is not None else {}, readable=facts is not None))
-            else:
-                self._emit(Burst(at, channel, tuple(payloads), unread=len(texts) - len(payloads)))
+            if channel == self._deltas:
+                self._tell_all(at, channel, texts)
+                continue
+            signals = self._read_all(at, channel, texts)
+            self._emit(signals)
             hints = dict.fromkeys(self._channels[channel])
             for trigger in self._hinting:
-                if trigger.channel == channel and any(trigger.owns(one or {}) for one in payloads):
+                if trigger.channel == channel and any(map(trigger.owns, signals.payloads)):
                     hints |= dict.fromkeys(trigger.hints)
             for check in hints:
                 self._hint(check)
+
+    def _tell_all(self, at: At, channel: str, texts: Sequence[str]) -> None:
+        """Tell what our own triggers say; what is not read any more is nothing that anybody may count on."""
+        readable = self._budget(channel, len(texts), int(at.mono))
+        told = [payload.read_deltas(text) for text in texts[:readable]]
+        for deltas in told if readable == len(texts) else [*told, payload.ANEW]:
+            self._emit(Sample(at, deltas))
+
+    def _read_all(self, at: At, channel: str, texts: Sequence[str]) -> Event | Burst:
+        """Read what came at once on a channel, as far as its share of this second goes."""
+        size = len(max(texts, key=len).encode())
+        read = [payload.read(text) for text in texts[: self._budget(channel, len(texts), int(at.mono))]]
+        payloads = tuple(facts if facts is not None else {} for facts in read)
+        unreadable = sum(facts is None for facts in read)
+        if len(texts) == 1 and payloads:
+            return Event(at, channel, payloads[0], readable=not unreadable, size=size)
+        return Burst(at, channel, payloads, unreadable, len(texts) - len(payloads), size)
 
     def _budget(self, channel: str, wanted: int, second: int) -> int:
         """Say how many of these may be read, and take them off what is left of this second."""
@@ -301,5 +318,7 @@ class Listener:
 
 
 def _ended(words: LastWords | None) -> Cause:
-    """Name how the connection ended: by the server's own words, or without any."""
-    return "terminated" if words is not None and words.sqlstate == "57P01" else "closed"
+    """Name how the connection ended: by the server's own words, torn, or without a word."""
+    if words is not None and words.sqlstate == "57P01":
+        return "terminated"
+    return "reset" if words is not None and words.torn else "closed"

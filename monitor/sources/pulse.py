@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.backoff import Backoff
@@ -17,7 +17,8 @@ from monitor.refusals import Turned, Unavailable
 
 QUESTION = """
 select date_part('epoch', pg_postmaster_start_time())::float8 as started_at,
-       (1000 * date_part('epoch', clock_timestamp() - statement_timestamp()))::float8 as server_ms
+       (1000 * date_part('epoch', clock_timestamp() - statement_timestamp()))::float8 as server_ms,
+       pg_is_in_recovery() as read_only
 """
 REST_S = 0.05
 """Between two beats, whoever calls."""
@@ -38,14 +39,28 @@ class Rhythm:
 
 
 class DatabasePulse:
-    """Asks the held sessions in turn, and opens a short-lived one each sweep to prove that one can be opened."""
+    """Asks the held sessions in turn, and opens a short-lived one each sweep to prove that one can be opened.
 
-    def __init__(self, target: Target, sessions: Sequence[Session], rhythm: Rhythm, clock: Clock, emit: Emit) -> None:
+    `lag_since` says by how many seconds our own loop lagged since a monotonic second: an answer of which more than half
+    is our own lag is asked for once more, and then says nothing of the database's speed.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        sessions: Sequence[Session],
+        rhythm: Rhythm,
+        clock: Clock,
+        emit: Emit,
+        *,
+        lag_since: Callable[[float], float] = lambda _: 0.0,
+    ) -> None:
         self._target = target
         self._sessions = sessions
         self._rhythm = rhythm
         self._clock = clock
         self._emit = emit
+        self._lag_since = lag_since
         self._wake = asyncio.Event()
         self._held: list[tuple[Session, int]] = []
         self._last_opening: Opening | None = None
@@ -125,13 +140,26 @@ class DatabasePulse:
                 if not session.alive:
                     # The first question of a session is slow by itself: PostgreSQL reads its catalogue.
                     await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
-                rows, ms = await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
+                answer = await self._ask_once(session)
+                return await self._ask_once(session) if answer.stalled else answer
         except TimeoutError:
             session.drop()
             return None
         except (Unavailable, Turned):
             return None
-        return Answer(latency_ms=ms, server_ms=rows[0]["server_ms"], started_at=rows[0]["started_at"])
+
+    async def _ask_once(self, session: Session) -> Answer:
+        began = self._clock.now().mono
+        rows, ms = await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
+        wait_ms = max(one.take_wait_ms() for one in self._sessions)
+        return Answer(
+            latency_ms=ms,
+            server_ms=rows[0]["server_ms"],
+            started_at=rows[0]["started_at"],
+            wait_ms=wait_ms,
+            stalled=2000 * self._lag_since(began) > ms,
+            read_only=rows[0]["read_only"],
+        )
 
     async def _open(self) -> Opening:
         """Open a session and end it again; one that is reset during the handshake is tried again at once."""

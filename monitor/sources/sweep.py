@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -26,8 +27,11 @@ REST_FACTOR = 20
 class Pull:
     """One question of one check: how it is asked, by which session, and how soon it may be asked again (seconds).
 
-    It is asked in every `every`-th sweep, with `arguments` made anew each time. An `optional` one may be turned away
-    without a word to the check. One that is not `hinted` is asked in its sweeps only, unless it was not answered yet.
+    It is asked in every `every`-th sweep, or at a pace of its own (`pace_s`), with `arguments` made anew each time. An
+    `optional` one may be turned away without a word to the check. One that is not `hinted` is asked in its sweeps only,
+    unless it was not answered yet; one that is not asked `on_signal` also when the board wishes, but not whenever the
+    platform signals. `dress` makes of the answer, and the monotonic second before it was asked for, the
+    facts that are emitted.
     """
 
     check: str
@@ -37,7 +41,13 @@ class Pull:
     every: int = 1
     optional: bool = False
     hinted: bool = True
+    on_signal: bool = True
     arguments: Callable[[], Sequence[object]] = tuple
+    dress: Callable[[Any, float], object] = lambda facts, _: facts
+    pace_s: float | None = None
+
+    def interval_s(self, sweep_s: float) -> float:
+        return self.pace_s if self.pace_s is not None else sweep_s * self.every
 
 
 class Puller:
@@ -45,7 +55,7 @@ class Puller:
 
     def __init__(self, pull: Pull, sweep_s: float, clock: Clock, emit: Emit, hint: Hint) -> None:
         self.pull = pull
-        self._sweep_s = sweep_s * pull.every
+        self._sweep_s = pull.interval_s(sweep_s)
         self._clock = clock
         self._emit = emit
         self._hint = hint
@@ -58,9 +68,9 @@ class Puller:
         self._began: float | None = None
         self._longest = 0.0
 
-    def look(self) -> None:
-        """Ask as soon as it has rested."""
-        if self.pull.hinted or not self._answered:
+    def look(self, *, wished: bool = False) -> None:
+        """Ask as soon as it has rested; `wished` by the board, or because of a signal."""
+        if (self.pull.hinted and (wished or self.pull.on_signal)) or not self._answered:
             self._wake.set()
 
     async def answer(self) -> bool:
@@ -118,7 +128,7 @@ class Puller:
             self._trouble(Trouble(pull.check, pull.query.facts.__name__, "error", params))
             return self._clock.now().mono - started
         self._troubled, self._answered = False, True
-        self._emit(Sample(self._clock.now(), facts))
+        self._emit(Sample(self._clock.now(), pull.dress(facts, started)))
         return ms / 1000
 
     def _trouble(self, trouble: Trouble) -> None:
@@ -143,16 +153,16 @@ class Sweep:
         self._pullers = [Puller(pull, sweep_s, clock, emit, hint) for pull in pulls]
         self._sweep_s, self._clock, self._emit = sweep_s, clock, emit
 
-    def look(self, check: str) -> None:
-        """Look at this check again: an event hinted at it, or what hid it is gone."""
+    def look(self, check: str, *, wished: bool = False) -> None:
+        """Look at this check again: a signal hinted at it, or the board wishes it."""
         for puller in self._pullers:
             if puller.pull.check == check:
-                puller.look()
+                puller.look(wished=wished)
 
     def look_everywhere(self) -> None:
         """Look at everything again."""
         for puller in self._pullers:
-            puller.look()
+            puller.look(wished=True)
 
     async def answer(self, query: str) -> bool:
         """Have this question asked anew, at once; say whether the database was reached."""

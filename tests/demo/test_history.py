@@ -47,13 +47,6 @@ def test_without_the_floor_the_nights_are_quiet(rhythm, end):
     assert by_day[6] < 0.7 * by_day[1]
 
 
-def test_eight_weeks_are_drawn_in_no_time(rhythm, end):
-    """A person waits for the first start: a second and a half of one core at most."""
-    began = time.thread_time()
-    history.draw(rhythm, history.whole(end))
-    assert time.thread_time() - began < 1.5
-
-
 def test_people_answer_each_other(past):
     """One in ten conversations is a counselor's, and the counselor hears of it."""
     handlers = Counter(row[3] for row in past.conversations)

@@ -54,6 +54,35 @@ async def test_the_two_trigger_kinds_do_not_mend_each_other(huph, mischief):
     assert await state_of_trigger(huph) == b"O"
 
 
+async def test_mute_trigger(huph, mischief):
+    """The trigger is there, enabled, and says nothing, until its function is what it was."""
+    source = "select prosrc from pg_proc where proname = 'notify_message'"
+    before = await huph.fetchval(source)
+    for _ in range(2):
+        await mischief.break_("mute-trigger")
+    assert await state_of_trigger(huph) == b"O"
+    assert await huph.fetchval(source) != before
+    assert mischief.broken() == ["mute-trigger"]
+    for _ in range(2):
+        await mischief.mend("mute-trigger")
+    assert await huph.fetchval(source) == before
+    assert mischief.broken() == []
+
+
+async def test_mute_trigger_beside_the_others(huph, mischief):
+    """It neither mends nor is mended by what else may be wrong with the trigger."""
+    await mischief.break_("mute-trigger")
+    await mischief.break_("disable-trigger")
+    await mischief.break_("drop-trigger")
+    await mischief.mend("drop-trigger")
+    assert mischief.broken() == ["disable-trigger", "mute-trigger"]
+    assert await state_of_trigger(huph) == b"D"
+    await mischief.mend("mute-trigger")
+    assert await state_of_trigger(huph) == b"D"
+    await mischief.mend()
+    assert await state_of_trigger(huph) == b"O"
+
+
 async def test_kill_listener(huph, mischief, server, eventually):
     """The sessions with the listener's name end at once, and no others."""
     listener = await schema.connect(server.dsn(schema.DATABASE), LISTENER)
@@ -117,7 +146,10 @@ async def test_what_cannot_be_mended_keeps_no_other_from_it(huph, mischief, whol
     assert mischief.broken() == []
 
 
-INSIDE = ("drop-trigger", "disable-trigger", "kill-listener", "deactivate-counselor", "fail-cron", "stop-scheduler")
+INSIDE = (
+    *("drop-trigger", "disable-trigger", "mute-trigger", "kill-listener"),
+    *("deactivate-counselor", "fail-cron", "stop-scheduler"),
+)
 
 
 async def test_what_cannot_be_done_is_said(mischief):
@@ -152,7 +184,7 @@ async def test_one_at_a_time(huph, mischief):
 
 
 EVERY = {
-    *("freeze-postgres", "crash-postgres", "drop-trigger", "disable-trigger", "kill-listener"),
+    *("freeze-postgres", "crash-postgres", "drop-trigger", "disable-trigger", "mute-trigger", "kill-listener"),
     *("stop-broker", "deaf-broker", "refuse-token", "stop-service", "slow-service"),
     *("spike-traffic", "silence-traffic", "slow-bot", "fail-cron", "stop-scheduler"),
     *("remove-flags", "stale-flags", "deactivate-counselor"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.domain.board import Board
 from monitor.domain.brokering import Broker, Relay
-from monitor.domain.catalogue import Catalogue, Trigger
+from monitor.domain.catalogue import Catalogue, Silent, Trigger
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
 from monitor.domain.checks.cron import Cron
-from monitor.domain.checks.db import Answer, Connections, Db, Opening, Pulse
+from monitor.domain.checks.db import Db
 from monitor.domain.checks.feature_flags import FeatureFlags, Flags
 from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Recount
 from monitor.domain.checks.realtime import Realtime
@@ -22,6 +23,8 @@ from monitor.domain.checks.service import Service
 from monitor.domain.checks.settings import Entries, Setting, Settings
 from monitor.domain.checks.triggers import Triggers
 from monitor.domain.checks.vitals import Monitor
+from monitor.domain.connection import Answer, Connections, Opening, Pulse
+from monitor.domain.contention import Contention
 from monitor.domain.cron import Job, Jobs
 from monitor.domain.listening import Listening
 from monitor.domain.patch import Json
@@ -56,8 +59,11 @@ def at(seconds: float, wall: float = NOON) -> At:
     return At(1000.0 + seconds, wall + seconds)
 
 
-def answer(ms: float = 12.0, *, server_ms: float = 0.5, started: float = NOON - 86_400) -> Answer:
-    return Answer(latency_ms=ms, server_ms=server_ms, started_at=started)
+def answer(
+    ms: float = 12.0, *, server_ms: float | None = None, started: float = NOON - 86_400, **other: object
+) -> Answer:
+    """An answer whose time the server itself took, unless told otherwise."""
+    return Answer(ms, ms if server_ms is None else server_ms, started, **other)  # type: ignore[arg-type]
 
 
 def pulse(
@@ -78,26 +84,57 @@ def pulse(
 def connections(*, used: int = 12, most: int = 100, commits: int = 1000, **other: object) -> Connections:
     facts: dict[str, object] = {
         "active": 3, "idle": 9, "idle_in_transaction": 1, "used": used, "max": most, "ours": 3, "top_app": "huph-api",
-        "slow_now": 0, "longest_transaction_s": 1.9, "lock_waits": 0, "blocked": [], "blocker": [], "waiting_s": [],
-        "relation": [], "replication_lag_s": None, "notify_queue_pct": 0.0, "commits": commits, "version": "18.1",
+        "slow_now": 0, "longest_transaction_s": 1.9, "replication_lag_s": None, "commits": commits, "version": "18.1",
     }  # fmt: skip
     return Connections(**(facts | other))  # type: ignore[arg-type]
+
+
+def contention(
+    *waits: tuple[int, int, float, str], queue: float = 0.0, holder: str = "", **other: object
+) -> Contention:
+    """What contention.sql says; each wait is who waits, for whom, for how many seconds and for which table."""
+    pids, blockers, seconds, relations = (list(column) for column in zip(*waits, strict=True)) if waits else ([],) * 4
+    facts: dict[str, object] = {
+        "heard": 0, "commit_waiters": 0, "lock_waits": len(waits), "blocked": pids, "blocker": blockers,
+        "waiting_s": seconds, "relation": relations, "notify_queue_pct": queue, "queue_holder": holder or None,
+        "queue_holder_age_s": 7.5 if holder else None, "queue_holder_ours": False, "replay_lag_s": None,
+    }  # fmt: skip
+    return Contention(**(facts | other))  # type: ignore[arg-type]
 
 
 def listening(*channels: str, ms: float = 4.0) -> Listening:
     return Listening(frozenset(channels or CHANNELS), ms)
 
 
-def catalogue(**enabled: str) -> Catalogue:
-    """The expected triggers, enabled unless told otherwise; "" leaves one out."""
+def catalogue(
+    *,
+    hash_: str = "0123456789abcdef" * 2,
+    notifies: bool = True,
+    whole_row: bool = False,
+    level: str = "row",
+    partitioned: bool = False,
+    **enabled: str,
+) -> Catalogue:
+    """The expected triggers, enabled and well made unless told otherwise; "" leaves one out."""
     found = [(one, enabled.get(one.name, "O")) for one in TRIGGERS]
     kept = [(one, state) for one, state in found if state]
+    many = len(kept)
     return Catalogue(
         trigger=[one.name for one, _ in kept],
         relation=[one.table for one, _ in kept],
         function=[f"notify_{one.table}" for one, _ in kept],
         enabled=[state for _, state in kept],
+        hash=[hash_] * many,
+        notifies=[notifies] * many,
+        whole_row=[whole_row] * many,
+        level=[level] * many,
+        partitioned=[partitioned] * many,
     )
+
+
+def silent(**seconds: float) -> Silent:
+    """The channels of which a trigger does not fire, each with the second at which that was found."""
+    return Silent({channel: at(since).wall for channel, since in seconds.items()})
 
 
 def activity(
@@ -203,7 +240,7 @@ def checks(*, quiet_hours: QuietHours | None = None, broker: bool = False) -> li
         ClusterCoverage(("north", "south")),
         MessageThroughput(quiet_hours=quiet_hours, senders=("user", "bot"), zone=JAKARTA),
         RecentActivity(quiet_hours=quiet_hours),
-        Triggers(TRIGGERS),
+        Triggers((replace(TRIGGERS[0], rows="messages", key="id"), *TRIGGERS[1:])),
         Realtime(CHANNELS, triggers=TRIGGERS, relays=relays, broker=broker),
         Db(),
     ]

@@ -5,21 +5,31 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
+
+from monitor.domain.board import Board
+from monitor.domain.checks.db import Db
+from monitor.domain.checks.message_throughput import MessageThroughput
+from monitor.domain.checks.vitals import Monitor
+from monitor.domain.ledger import Deltas
 from monitor.domain.runs import Runs
 from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
 from monitor.domain.verdict import instant
 from tests.domain import build
 from tests.domain.build import (
+    JAKARTA,
     NOON,
     activity,
     answer,
     at,
     catalogue,
+    contention,
     history,
     listening,
     pulse,
     rates,
     recount,
+    vitals,
 )
 
 CHILDREN = ("realtime", "triggers", "recent_activity", "message_throughput")
@@ -136,10 +146,26 @@ def test_fresh_evidence_is_no_news():
 
 def test_signal_for_nobody():
     """What no check takes, and trouble of a check that is not watched, does nothing."""
-    one = board(only=("triggers",))
+    one = board(only=("cluster_coverage",))
     before = one.document
     assert play(one, sample(1, activity()), turned(2, "db", "Connections"), Gap(at(3), "reset"), Tick(at(4))) is None
     assert one.document is before
+
+
+def test_told():
+    """What one check has to tell reaches those that take it at once, once, and is no evidence of theirs."""
+    one = well()
+    seen = one.evidence()["realtime"]
+    change = one.apply(sample(3, catalogue(trg_messages="D")))
+    assert change is not None
+    blocked = {"parent": "triggers", "since": instant(NOON + 3)}
+    assert set(change.patch["checks"]) == {"triggers", "realtime"}
+    assert entry(one, "realtime")["params"] == blocked
+    assert entry(one, "realtime")["observed_at"] == one.evidence()["realtime"] == seen
+    again = one.apply(sample(4, catalogue(trg_messages="D")))
+    assert again is None or "realtime" not in again.patch["checks"]
+    one.apply(sample(5, catalogue()))
+    assert entry(one, "realtime")["reason"] != "unknown.blocked_by"
 
 
 def test_source():
@@ -328,6 +354,51 @@ def test_blocked_hears_nothing():
     assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
 
 
+def test_a_standby_hides_realtime():
+    """A standby hides realtime since it is one, and nothing else; promoted, realtime comes back by its own evidence."""
+    one = board()
+    play(one, *(sample(1, facts) for facts in WELL))
+    change = play(one, sample(5, pulse(answer(read_only=True))))
+    assert change.look_again == frozenset()
+    assert said(one, "db") == ("ok", "db.read_only")
+    assert said(one, "realtime") == ("unknown", BLOCKED)
+    assert entry(one, "realtime")["params"] == {"parent": "db", "since": instant(NOON + 5)}
+    assert {said(one, name)[0] for name in CHILDREN[1:]} == {"ok"}
+    play(one, sample(8, pulse(None, "refused")))
+    assert {said(one, name) for name in CHILDREN} == {("unknown", BLOCKED)}
+    back = play(one, sample(9, pulse(answer(read_only=True), "opened")))
+    assert back.look_again == {"db", *CHILDREN} - {"realtime"}
+    assert said(one, "realtime") == ("unknown", BLOCKED)
+    promoted = play(one, sample(10, pulse(answer())))
+    assert "realtime" in promoted.look_again
+    assert said(one, "realtime") == ("unknown", BLOCKED)
+    play(one, sample(11, listening()))
+    assert said(one, "realtime")[0] == "ok"
+
+
+def test_a_full_queue_hides_realtime():
+    """While no signal can be sent realtime cannot be seen, since the failure began; every count goes on."""
+    one = board()
+    play(one, *(sample(1, facts) for facts in WELL), sample(5, contention(queue=99.0, holder="huph-api")))
+    assert said(one, "db") == ("fail", "db.notify_queue")
+    assert entry(one, "realtime")["params"] == {"parent": "db", "since": instant(NOON + 5)}
+    assert {said(one, name)[0] for name in CHILDREN[1:]} == {"ok"}
+
+
+def test_explained_by_what_stands_beside():
+    """What follows from another reason does so also where that one stands behind a worse one."""
+    one = board()
+    full, wait = pulse(answer(), "too_many"), contention((71, 70, 12.0, "messages"))
+    trouble = Trouble(
+        "recent_activity", "Activity", "timeout", {"limit": "lock", "limit_ms": 200, "object": "messages"}
+    )
+    play(one, *(sample(1, facts) for facts in WELL), sample(5, full), sample(6, wait), sample(7, trouble))
+    assert said(one, "db") == ("warn", "db.saturated")
+    assert entry(one, "recent_activity")["explained_by"] == "db.blocked"
+    play(one, sample(8, contention()), sample(13, contention()))
+    assert "explained_by" not in entry(one, "recent_activity")
+
+
 def test_back():
     """When the database is back, all are asked again at once, and each child leaves unknown with its own evidence."""
     one = well()
@@ -423,6 +494,49 @@ def test_transitions_of_one_change():
     assert list(one.document["transitions"])[-5:] == [str(one.seq), *(f"{one.seq}.{number}" for number in range(1, 5))]
 
 
+def counting_board(*, others=True):
+    """A board that counts by our own triggers, with or without who takes what that finds."""
+    throughput = MessageThroughput(senders=("user", "bot"), zone=JAKARTA, deltas=True)
+    every = [Db(), throughput, *([Monitor(version="0.1.0")] if others else [])]
+    return Board(
+        platform="huph", zone="Asia/Jakarta", version="0.1.0", senders=("user", "bot"), checks=every, at=at(0, NOON)
+    )
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_news(others):
+    """What a check has found and tells is taken by the others in the same change, and once."""
+    one = counting_board(others=others)
+    play(one, sample(0, pulse(answer())), *([sample(0, vitals())] if others else []))
+    play(
+        one, *(sample(second, facts) for second, facts in ((1, heard(1)), (2, recount(rows={})), (3, recount(rows={}))))
+    )
+    play(one, sample(4, recount(rows={10: 7})))
+    change = one.apply(sample(6, heard(5)))
+    assert change.patch["checks"]["message_throughput"]["detail"]["count_5m"] == 7
+    if others:
+        assert change.patch["monitor"]["reason"] == "monitor.drift"
+        assert change.patch["monitor"]["params"] == {"rows": 7, "at": instant(NOON + 6)}
+        assert one.apply(sample(7, heard(7))) is None
+    else:
+        assert "monitor" not in change.patch
+
+
+def test_a_wish_to_count_anew():
+    """A signal that says "count anew" asks for a recount, and a signal that can be counted does not."""
+    one = counting_board()
+    play(one, sample(0, pulse(answer())), sample(1, heard(1)), sample(2, recount(rows={})), sample(3, recount(rows={})))
+    assert one.document["checks"]["message_throughput"]["detail"]["in_sync"] is True
+    change = one.apply(sample(4, Deltas(700, 1, ((int(NOON), "user", 2),))))
+    assert (change.look_again, one.series("messages", at(4))["snapshot"]) == (frozenset(), "701:701:")
+    assert one.series("messages", at(4))["seconds"] == {str(int(NOON)): 2}
+    assert one.apply(sample(5, Deltas(0, 0, None))).look_again == {"message_throughput"}
+
+
+def heard(second):
+    return replace(listening(), sent=at(second).mono)
+
+
 def test_series():
     """The long series are told by name; one that nobody knows, or that is not counted yet, is none."""
     one = board()
@@ -433,6 +547,8 @@ def test_series():
     assert one.series("messages", at(2)) == {
         "as_of": instant(NOON + 2),
         "snapshot": "700:700:",
+        "scheme": "recount",
+        "in_sync": False,
         "seconds": {str(int(NOON) - 9): 3},
     }
     assert one.counted_until() == NOON + 2

@@ -13,7 +13,7 @@ from monitor.domain.verdict import Judgement, Reason, Verdict
 from monitor.domain.watch import Watch
 from tests.domain.build import nulls
 
-LIMITS = {"elevated_ms": 50, "slow_ms": 500, "saturated_pct": 90}
+LIMITS = Db().limits
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.domain.folding import CHILDREN, PARENT, answers, blocks, explained_by, seen_anyway, unsure
+from monitor.domain.folding import CHILDREN, PARENT, answers, blocks, explained_by, hides, seen_anyway, unsure
 from monitor.domain.verdict import Reason, Verdict
 
 
@@ -33,6 +33,23 @@ from monitor.domain.verdict import Reason, Verdict
 def test_blocks(code, verdict, hides):
     """Children are hidden while the database cannot be asked, and by nothing less; a start hides nothing yet."""
     assert blocks(Reason(code, verdict)) is hides
+
+
+@pytest.mark.parametrize(
+    ("reason", "also", "hidden"),
+    [
+        (Reason("db.refused", Verdict.FAIL), (), CHILDREN),
+        (Reason("db.read_only", Verdict.OK), (), {"realtime"}),
+        (Reason("db.slow", Verdict.WARN), (Reason("db.read_only", Verdict.OK),), {"realtime"}),
+        (Reason("db.notify_queue", Verdict.FAIL), (), {"realtime"}),
+        (Reason("db.notify_queue", Verdict.WARN), (), set()),
+        (Reason("db.blocked", Verdict.WARN), (), set()),
+        (None, (), set()),
+    ],
+)
+def test_hides(reason, also, hidden):
+    """On a standby, or with a full queue, only realtime cannot be seen; everything else is asked as ever."""
+    assert hides(reason, also) == hidden
 
 
 def test_well():
@@ -74,6 +91,25 @@ def test_explained(code, others, cause):
     """A reason follows from another one that is true now, by the catalogue or by what the profile says of a service."""
     expected = next(iter(others.values())).code if cause else None
     assert explained_by(Reason(code, Verdict.WARN), others, EXPLAINS) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        (Reason("realtime.slow", Verdict.WARN), "db.slow_path"),
+        (Reason("cron.long_running", Verdict.WARN), "db.blocked"),
+        (Reason("unknown.timeout", Verdict.UNKNOWN, {"limit": "lock"}), "db.blocked"),
+        (Reason("unknown.timeout", Verdict.UNKNOWN, {"limit": "statement"}), None),
+        (Reason("cron.late", Verdict.WARN), None),
+    ],
+)
+def test_explained_by_the_database(reason, cause):
+    """What is slow or turned away follows from what is seen on the database's card, first or among the others."""
+    told = {"db": Reason(cause or "db.blocked", Verdict.WARN)}
+    assert explained_by(reason, told, {}) == cause
+    saturated = {"db": Reason("db.saturated", Verdict.WARN)}
+    assert explained_by(reason, saturated, {}, {cause or "db.blocked"}) == cause
+    assert explained_by(reason, saturated, {}) is None
 
 
 def test_nothing_to_explain():

@@ -15,9 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from monitor.domain import folding, patch
 from monitor.domain.brokering import Relayed
-from monitor.domain.checks.db import Statements, Storage
+from monitor.domain.catalogue import Committed, RowsSeen
+from monitor.domain.connection import Statements, Storage
+from monitor.domain.listening import Listening
 from monitor.domain.quiet_hours import QuietHours
-from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
+from monitor.domain.signal import Dropped, Event, Gap, Sample, Tick, Trouble
 from monitor.domain.verdict import Reason, Verdict
 from monitor.domain.vitals import Round
 from tests.domain.build import (
@@ -31,6 +33,7 @@ from tests.domain.build import (
     broker,
     catalogue,
     connections,
+    contention,
     coverage,
     entries,
     flags,
@@ -65,7 +68,15 @@ PROBED = ["answered", "answered", "refused", "timeout", "no_such_name", "unresol
 states = st.sampled_from(["O", "A", "R", "D", ""])
 pulses = st.builds(
     pulse,
-    st.none() | st.builds(answer, st.sampled_from([3.0, 12.0, 60.0, 700.0]), started=st.sampled_from([1.0, NOON])),
+    st.none()
+    | st.builds(
+        answer,
+        st.sampled_from([3.0, 12.0, 60.0, 700.0]),
+        server_ms=st.sampled_from([1.0, None]),
+        started=st.sampled_from([1.0, NOON]),
+        stalled=st.booleans(),
+        read_only=st.sampled_from([False, False, True]),
+    ),
     st.sampled_from(OUTCOMES),
     ended_by=st.sampled_from([frozenset(), frozenset({"57P01"}), frozenset({"57P02"})]),
     lost=st.booleans(),
@@ -98,8 +109,9 @@ class Life(RuleBasedStateMachine):
         self.board = board(quiet_hours=quiet_hours, wall=self.wall, broker=relaying)
         self.follower = copy.deepcopy(self.board.document)
         self.now = 0.0
+        self.snapshot = None
         self.told = False
-        self.outage = False
+        self.outage = frozenset()
         self.unseen = set()
 
     def moment(self):
@@ -130,18 +142,21 @@ class Life(RuleBasedStateMachine):
         self.watch_the_children(signal, hidden)
 
     def watch_the_children(self, signal, hidden):
-        """Remember which children have not been seen since the database came back."""
-        if self.hidden():
-            self.outage = True
-        elif hidden:
-            self.unseen = set(CHILDREN)
+        """Remember which children have not been seen since the database let them be seen again."""
+        now = self.hidden()
+        self.outage |= now
+        self.unseen = (self.unseen | (hidden - now)) - now
         facts = signal.facts if isinstance(signal, Sample) else signal
-        if not self.hidden():
-            self.unseen.discard(EVIDENCE.get(type(facts).__name__))
+        seen = EVIDENCE.get(type(facts).__name__)
+        if seen not in now:
+            self.unseen.discard(seen)
 
     def hidden(self):
+        """Give the children that cannot be seen now."""
         entry = self.board.document["checks"]["db"]
-        return folding.blocks(Reason(entry["reason"], Verdict(entry["verdict"])) if "reason" in entry else None)
+        reason = Reason(entry["reason"], Verdict(entry["verdict"])) if "reason" in entry else None
+        also = [Reason(code, Verdict(one["verdict"])) for code, one in entry.get("also", {}).items()]
+        return folding.hides(reason, also) & set(CHILDREN)
 
     def ask(self, facts):
         self.apply(Sample(self.moment(), facts))
@@ -181,6 +196,18 @@ class Life(RuleBasedStateMachine):
         self.now += 0.001
         self.ask(connections(used=used, commits=commits))
 
+    @rule(
+        waited=st.sampled_from([None, 1.5, 15.0]),
+        queue=st.sampled_from([0.0, 2.0, 60.0, 99.0]),
+        holder=st.sampled_from(["", "huph-api", "huph-monitor listen"]),
+        writers=st.sampled_from([0, 4]),
+    )
+    def look_at_queues(self, waited, queue, holder, writers):
+        self.now += 0.001
+        waits = [] if waited is None else [(71, 70, waited, "messages")]
+        ours = holder.startswith("huph-monitor")
+        self.ask(contention(*waits, queue=queue, holder=holder, queue_holder_ours=ours, commit_waiters=writers))
+
     @rule()
     def look_rarely(self):
         self.now += 0.001
@@ -206,10 +233,34 @@ class Life(RuleBasedStateMachine):
         self.now += 0.001
         self.apply(Event(self.moment(), channel, {"table": table} if readable else {}, readable))
 
-    @rule(one=states, other=states)
-    def read_the_catalogue(self, one, other):
+    @rule(one=states, other=states, hash_=st.sampled_from(["a" * 32, "a" * 32, "b" * 32]), whole_row=st.booleans())
+    def read_the_catalogue(self, one, other, hash_, whole_row):
         self.now += 0.001
-        self.ask(catalogue(trg_messages=one, trg_assignments=other))
+        self.ask(catalogue(trg_messages=one, trg_assignments=other, hash_=hash_, whole_row=whole_row))
+
+    @rule(
+        rows=st.lists(st.integers(0, 9), max_size=4, unique=True),
+        heard=st.sets(st.integers(0, 9)),
+        known=st.sampled_from([True, True, False]),
+        proven=st.sampled_from([True, True, False]),
+    )
+    def see_rows(self, rows, heard, known, proven):
+        """Rows come, some with their signals, and a test signal that proves them all, or not yet."""
+        self.now += 1
+        for key in heard:
+            self.apply(Event(self.moment(), "messages", {"id": key}))
+        now, since = self.clock(), self.snapshot if known else "another"
+        self.snapshot = str(self.now)
+        seen = Committed(self.snapshot, now, [str(key) for key in rows], ["700"] * len(rows), [now - 0.5] * len(rows))
+        self.ask(RowsSeen("trg_messages", self.moment().mono - 0.01, since, seen))
+        if proven:
+            self.now += 11
+            self.ask(Listening(frozenset(CHANNELS), 4.0, self.moment().mono - 0.01))
+
+    @rule()
+    def lose_events(self):
+        self.now += 0.001
+        self.ask(Dropped())
 
     @rule(
         ages=st.dictionaries(st.sampled_from(["bot", "user"]), st.floats(-60, 30_000)),
@@ -352,21 +403,22 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def one_cause_one_alarm(self):
         """While the database cannot be asked, each of its children is unknown because of it, and says since when."""
-        if self.hidden():
-            db = self.board.document["checks"]["db"]
-            for name in CHILDREN:
-                entry = watched(self.board.document)[name]
-                assert (entry["verdict"], entry["reason"]) == ("unknown", BLOCKED)
-                assert entry["params"] == {"parent": "db", "since": db["since"]}
+        db = self.board.document["checks"]["db"]
+        for name in self.hidden():
+            entry = watched(self.board.document)[name]
+            assert (entry["verdict"], entry["reason"]) == ("unknown", BLOCKED)
+            notes = {db.get("reason"): db.get("params", {})} | {c: o["params"] for c, o in db.get("also", {}).items()}
+            since = notes.get("db.read_only", db)["since"]
+            assert entry["params"] == {"parent": "db", "since": since}
 
     @invariant()
     def own_evidence_after_the_return(self):
         """After the return a child stays unknown until it is seen again; without an outage nothing is blocked."""
         for name in CHILDREN:
             entry = watched(self.board.document)[name]
-            assert name not in self.unseen or self.hidden() or entry["verdict"] == "unknown"
+            assert name not in self.unseen or name in self.hidden() or entry["verdict"] == "unknown"
             by_the_database = entry.get("reason") == BLOCKED and entry["params"]["parent"] == "db"
-            assert self.outage or not by_the_database
+            assert name in self.outage or not by_the_database
 
     @invariant()
     def transitions_are_bounded(self):

@@ -41,6 +41,8 @@ SWEEP = SWEEP_S + 2
 FAULTS = (
     Fault("drop-trigger", "triggers", "triggers.missing", "fail", SWEEP, SWEEP),
     Fault("disable-trigger", "triggers", "triggers.disabled", "fail", SWEEP, SWEEP),
+    # Three messages must be written, settle for ten seconds, and be proven; then one more.
+    Fault("mute-trigger", "triggers", "triggers.mute", "fail", 2 * SWEEP + 10 + 90, 2 * SWEEP + 10 + 60),
     # "Twice in ten seconds" is a second look at once; the token is looked at when the broker says no.
     Fault("stop-broker", "realtime", "realtime.broker_down", "fail", 6, 8),
     Fault("refuse-token", "realtime", "realtime.broker_refuses_token", "fail", 3, 8),
@@ -133,6 +135,28 @@ async def test_a_deaf_broker_is_told_from_a_silent_platform(page, stage):
     assert broker["state"] == "connected"
     await demo.mend("deaf-broker")
     await follower.until(lambda d: d["checks"]["realtime"]["verdict"] == "ok", 75)
+
+
+@pytest.mark.prove
+async def test_a_mute_trigger_is_proven(stage, tmp_path):
+    """An emptied function is seen at once, proven mute by the next messages, and blamed for the channel's silence."""
+    demo, _, _ = stage
+    limits = f"sweep_s = {SWEEP_S}\nrelay_proof_min = 1\nmute_settle_s = 1"
+    daemon = await Daemon.watching(tmp_path, Path(demo.config), limits=limits)
+    try:
+        follower = await daemon.settled()
+        await follower.until(lambda d: d["checks"]["triggers"]["verdict"] == "ok", 30)
+        await demo.break_("mute-trigger")
+        await follower.reason("triggers", "triggers.redefined", SWEEP)
+        await follower.reason("triggers", "triggers.mute", 2 * SWEEP + 1 + 90)
+        assert follower.document["checks"]["triggers"]["params"]["trigger"] == "trg_messages_notify"
+        await follower.reason("realtime", "unknown.blocked_by", 75)
+        assert follower.document["checks"]["realtime"]["params"]["parent"] == "triggers"
+        await demo.mend("mute-trigger")
+        await follower.until(lambda d: d["checks"]["realtime"]["verdict"] == "ok", 60)
+        await follower.reason("triggers", None, 2 * SWEEP + 60)
+    finally:
+        await daemon.stop()
 
 
 async def test_a_setting_that_changes_is_shown(page, stage):

@@ -100,10 +100,10 @@ async def test_too_many_messages_want_a_look(platform, start_daemon):
 
 async def test_too_few_messages_want_a_look(platform, start_daemon):
     """No message in sixty minutes turns the check within one sweep; a message turns it back within a second."""
-    await platform.write(ago_s=3597)
+    await platform.write(ago_s=3590)
     follower = await (await start_daemon(platform.monitor_dsn, limits="sweep_s = 5")).settled()
     assert verdict(follower.document, "message_throughput") == "ok"
-    await follower.reason("message_throughput", "message_throughput.below", 12)
+    await follower.reason("message_throughput", "message_throughput.below", 17)
     await platform.write()
     await follower.reason("message_throughput", LEARNING, 2.1)
 
@@ -123,7 +123,7 @@ async def test_silence_turns_at_its_second(platform, start_daemon):
 
 async def test_an_hour_of_quiet_is_a_note(platform, start_daemon):
     """After an hour without a message the check says so, and stays ok."""
-    await platform.write(ago_s=3597)
+    await platform.write(ago_s=3590)
     follower = await (await start_daemon(platform.monitor_dsn)).settled()
     await follower.reason("recent_activity", "recent_activity.quiet", 5)
     assert verdict(follower.document, "recent_activity") == "ok"

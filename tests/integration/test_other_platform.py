@@ -12,7 +12,7 @@ import pytest
 
 CLINIC = Path(__file__).parent.parent / "profiles" / "clinic"
 HUPH = Path(str(resources.files("monitor.profiles") / "huph"))
-COMMON = ("connections", "storage", "statements", "triggers")
+COMMON = ("connections", "contention", "storage", "statements", "triggers")
 """Questions about PostgreSQL itself, which are the same on every platform."""
 ROLE = "clinic_watch"
 

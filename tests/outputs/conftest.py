@@ -15,7 +15,7 @@ import websockets
 from monitor import config, plan
 from monitor.domain.board import Board
 from monitor.domain.change import Change
-from monitor.domain.checks.db import Answer, Pulse
+from monitor.domain.connection import Answer, Pulse
 from monitor.domain.signal import Event, Sample, Signal
 from monitor.engine import Engine
 from monitor.outputs.hub import Hub

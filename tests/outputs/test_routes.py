@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from monitor.domain.catalogue import Catalogue
-from monitor.domain.checks.db import Opening, Pulse
 from monitor.domain.checks.message_throughput import Recount
+from monitor.domain.connection import Opening, Pulse
 from monitor.domain.document import ORDER
 from monitor.domain.signal import Sample
 from monitor.errors import MonitorError
@@ -67,7 +67,7 @@ async def test_fail_on(stage):
     stage.observe()
     answers = {name: (await stage.get(f"api/v1/health?fail_on={name}"))[0] for name in ("degraded", "unknown")}
     assert answers == {"degraded": 200, "unknown": 503}
-    stage.tell(Sample(stage.clock.now(), Catalogue([], [], [], [])))
+    stage.tell(Sample(stage.clock.now(), Catalogue([], [], [], [], [], [], [], [], [])))
     assert (await stage.get("api/v1/health"))[1]["status"] == "degraded"
     answers = {
         name: (await stage.get(f"api/v1/health{name}"))[0] for name in ("", "?fail_on=degraded", "?fail_on=unknown")

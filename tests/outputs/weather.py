@@ -8,12 +8,12 @@ from typing import Any
 from monitor.domain.brokering import Broker, Relayed
 from monitor.domain.catalogue import Catalogue
 from monitor.domain.checks.cluster_coverage import Coverage
-from monitor.domain.checks.db import Answer, Connections, Opening, Pulse
 from monitor.domain.checks.feature_flags import Flags
 from monitor.domain.checks.message_throughput import Rates, Recent, Recount, Replies
 from monitor.domain.checks.recent_activity import Activity
 from monitor.domain.checks.settings import Entries
-from monitor.domain.connection import Statements, Storage
+from monitor.domain.connection import Answer, Connections, Opening, Pulse, Statements, Storage
+from monitor.domain.contention import Contention
 from monitor.domain.cron import Jobs
 from monitor.domain.listening import Listening
 from monitor.domain.probing import Probe, Resolver
@@ -63,13 +63,27 @@ def _database(_: At, chance: random.Random) -> Any:
             Pulse("t", "u", None, opening),
             Pulse("t", "u", answer, opening, lost=True),
             Connections(
-                *(1, 2, 0, chance.choice([3, 95]), 100, 2, "a", 0, 0.5, 1),
-                *(blocked, blocked, [1.5] * len(blocked), ["messages"] * len(blocked)),
-                *(chance.choice([None, 0.5]), 0.1, 9, "18"),
+                *(1, 2, 0, chance.choice([3, 95]), 100, 2, "a", 0, 0.5),
+                *(chance.choice([None, 0.5]), 9, "18"),
+            ),
+            Contention(
+                *(9, chance.choice([0, 4]), 1),
+                *(blocked, blocked, [15.5] * len(blocked), ["messages"] * len(blocked)),
+                *(chance.choice([0.0, 0.1, 60.0]), chance.choice([None, "huph-api"]), 4.5, chance.random() < 0.5, None),
             ),
             Storage(512, 0.1),
             Statements(2),
-            Catalogue(["trg_messages_notify"], ["messages"], ["f"], [chance.choice("ODR")]),
+            Catalogue(
+                ["trg_messages_notify"],
+                ["messages"],
+                ["f"],
+                [chance.choice("ODR")],
+                [chance.choice("ab") * 32],
+                [True],
+                [chance.random() < 0.5],
+                ["row"],
+                [False],
+            ),
         ]
     )
 

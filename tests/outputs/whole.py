@@ -30,13 +30,17 @@ CHECKS: Json = {
             "server_ms": 0.1,
             "started_at": EARLY,
             "connect_ms": 4.1,
+            "wait_ms": 0.2,
+            "read_only": False,
             "connections": {"active": 3, "idle": 9, "idle_in_transaction": 0, "used": 12, "max": 100, "ours": 3},
             "slow_now": 1,
             "longest_transaction_s": 12,
             "lock_waits": 1,
             "blocked": {"4711": {"by": 4712, "waiting_s": 11, "relation": "messages"}},
-            "replication_lag_s": 0.5,
+            "commit_waiters": 2,
             "notify_queue_pct": 0.25,
+            "queue_holder": {"name": "huph-api", "age_s": 31, "ours": False},
+            "replication_lag_s": 0.5,
             "version": "18.6",
             "size_mb": 512,
             "wraparound_pct": 0.1,
@@ -80,6 +84,7 @@ CHECKS: Json = {
                 "answer": "unauthorized",
             },
             "unreadable": 0,
+            "unmatched": 1,
             "listener": {"state": "listening", "since": EARLY},
             "test_signal": {"ms": 0.8},
         },
@@ -98,8 +103,16 @@ CHECKS: Json = {
                     "channel": "messages",
                     "function": "notify_message",
                     "state": "enabled",
+                    "mute": True,
+                    "notifies": False,
+                    "hash": "5b0c2d9e41f7",
+                    "level": "row",
+                    "hazard": "whole_row",
                     "last_fired": LATE,
                     "fired_5m": 4,
+                    "rows_5m": 4,
+                    "unsignalled_5m": 0,
+                    "proof": {"from": EARLY, "to": LATE, "rows": 4, "signals": 4},
                 }
             },
         },
@@ -154,6 +167,8 @@ CHECKS: Json = {
     "message_throughput": entry(
         {
             "count_5m": 15,
+            "scheme": "deltas",
+            "in_sync": True,
             "by_sender": {"user": 9, "bot": 6},
             "as_of": LATE,
             "newest_at": LATE,
@@ -282,7 +297,13 @@ DOCUMENT: Json = {
 }
 EVIDENCE = dict.fromkeys([*CHECKS, *(f"services/{name}" for name in SERVICES), "cron", "settings", "monitor"], LATE)
 SERIES: Json = {
-    "messages": {"as_of": LATE, "snapshot": "7:9:", "seconds": {"1780000000": 4}},
+    "messages": {
+        "as_of": LATE,
+        "snapshot": "7:9:",
+        "scheme": "deltas",
+        "in_sync": True,
+        "seconds": {"1780000000": 4},
+    },
     "message_rates": {
         "as_of": LATE,
         "start": EARLY,

@@ -26,9 +26,9 @@ QUICK_TO_JUDGE = Rhythm(sample_s=30, sweep_s=60, query_timeout_s=0.1, connect_ti
 class Beating:
     """A pulse that beats, and what it has emitted."""
 
-    def __init__(self, target, sessions, rhythm, clock=None):
+    def __init__(self, target, sessions, rhythm, clock=None, **more):
         self.said = Recorder()
-        self.pulse = DatabasePulse(target, sessions, rhythm, clock or SystemClock(), self.said)
+        self.pulse = DatabasePulse(target, sessions, rhythm, clock or SystemClock(), self.said, **more)
 
     async def beats(self, count):
         async with asyncio.timeout(10):
@@ -41,9 +41,9 @@ class Beating:
 
 
 @asynccontextmanager
-async def beating(target, sessions, rhythm, clock=None):
+async def beating(target, sessions, rhythm, clock=None, **more):
     """Let a pulse beat meanwhile."""
-    one = Beating(target, sessions, rhythm, clock)
+    one = Beating(target, sessions, rhythm, clock, **more)
     task = asyncio.get_running_loop().create_task(one.pulse.run())
     try:
         yield one
@@ -203,6 +203,35 @@ async def test_all_is_well(platform, held, target):
     assert beat.opening.outcome == "opened"
     assert 0 < beat.opening.connect_ms < 2000
     assert (beat.ended_by, beat.lost) == (frozenset(), False)
+    assert (beat.answer.stalled, beat.answer.read_only) == (False, False)
+
+
+@pytest.mark.parametrize(("lags", "stalled"), [([0.0], False), ([9.0, 0.0], False), ([9.0, 9.0], True)])
+async def test_our_own_loop(held, target, lags, stalled):
+    """An answer that is more than half our own loop's lag is asked for once more; a second one says so of itself."""
+    left = list(lags)
+    async with beating(target, held, CALM, lag_since=lambda _: left.pop(0)) as one:
+        (beat,) = await one.beats(1)
+    assert beat.answer.stalled is stalled
+    assert left == []
+
+
+async def test_the_wait_for_a_turn(platform, held, target):
+    """How long a question of ours had to wait for its turn is told once, apart from the latency."""
+    loop = asyncio.get_running_loop()
+    async with beating(target, held, CALM) as one:
+        await one.beats(1)
+        tasks = [loop.create_task(held[0].ask("select pg_sleep(0.3)"))]
+        await asleep(platform, 1)
+        tasks.append(loop.create_task(held[0].ask("select 1")))
+        await asyncio.gather(*tasks)
+        one.pulse.wake()
+        _, late = await one.beats(2)
+        one.pulse.wake()
+        *_, calm = await one.beats(3)
+    assert 200 < late.answer.wait_ms < 2000
+    assert late.answer.latency_ms < 200
+    assert calm.answer.wait_ms < 100
 
 
 async def test_old_yes_new_no(platform, held):

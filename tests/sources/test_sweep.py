@@ -106,6 +106,11 @@ def test_every_tenth_sweep():
     assert rhythm(Desk(), 700, every=10) == [0, 300, 600]
 
 
+def test_a_pace_of_its_own():
+    """A question with a pace of its own is asked at that pace, whatever the sweep's."""
+    assert rhythm(Desk(), 12, pace_s=5) == [0, 5, 10]
+
+
 def test_hint():
     """A hint is followed at once, and the sweep begins anew from it."""
     assert rhythm(Desk(), 50, 12.5) == [0, 12.5, 42.5]
@@ -235,6 +240,28 @@ def test_look():
             await asyncio.sleep(1)
         assert {name: desk.asked_at for name, desk in desks.items()} == {"a1": [0, 1], "a2": [0, 1], "b": [0]}
         assert len(asyncio.all_tasks()) == 1
+
+    leaping(scene())
+
+
+def test_wishes():
+    """What is not asked on a signal is asked when the board wishes it; what is never hinted, not even then."""
+
+    async def scene() -> None:
+        desks = {"plain": Desk(), "wished": Desk(), "never": Desk()}
+        how: dict[str, Any] = {"plain": {}, "wished": {"on_signal": False}, "never": {"hinted": False}}
+        pulls = [Pull("a", COUNT, desk, REST_S, **how[name]) for name, desk in desks.items()]  # type: ignore[arg-type]
+        sweep = Sweep(pulls, SWEEP_S, LoopClock(), Recorder(), Recorder())
+        async with running(sweep):
+            await asyncio.sleep(1)
+            sweep.look("a")
+            await asyncio.sleep(1)
+            sweep.look("a", wished=True)
+            await asyncio.sleep(1)
+            sweep.look_everywhere()
+            await asyncio.sleep(1)
+        asked = {name: desk.asked_at for name, desk in desks.items()}
+        assert asked == {"plain": [0, 1, 2, 3], "wished": [0, 2, 3], "never": [0]}
 
     leaping(scene())
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from monitor.demo.postgres import EmbeddedPostgres
 
 TRIGGER = "trg_messages_notify"
+FUNCTION = "notify_message"
+EMPTY = f"create or replace function {FUNCTION}() returns trigger language plpgsql as $$ begin return null; end $$"
 LISTENER = "huph-monitor listen"  # the application_name of the daemon's LISTEN session
 
 
@@ -41,6 +43,14 @@ def kinds(postgres: EmbeddedPostgres) -> dict[str, Kind]:
             await execute(postgres, f"alter table {table} enable trigger {TRIGGER}")
         broken.discard("disable-trigger")
 
+    async def mute() -> None:
+        await execute(postgres, EMPTY)
+        broken.add("mute-trigger")
+
+    async def speak() -> None:
+        await execute(postgres, schema.FUNCTIONS[FUNCTION])
+        broken.discard("mute-trigger")
+
     async def kill_listener() -> None:
         sessions = "from pg_stat_activity where application_name = $1"
         await execute(postgres, f"select pg_terminate_backend(pid) {sessions}", LISTENER)
@@ -59,6 +69,13 @@ def kinds(postgres: EmbeddedPostgres) -> dict[str, Kind]:
             disable,
             enable,
             lambda: "disable-trigger" in broken,
+        ),
+        "mute-trigger": Kind(
+            "realtime",
+            f"replaces the function of {TRIGGER} by an empty one, as a careless deploy does",
+            mute,
+            speak,
+            lambda: "mute-trigger" in broken,
         ),
         "kill-listener": Kind(
             "realtime",

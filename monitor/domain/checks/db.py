@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from monitor.domain.connection import Answer, Connections, Opening, Outage, Pulse, Statements, Storage
+from monitor.domain.connection import Answer, Connections, Outage, Pulse, Statements, Storage
+from monitor.domain.contention import Contention, Limits, Queues
 from monitor.domain.damping import Damper, settled
+from monitor.domain.diagnosis import Door, Table, Witness
 from monitor.domain.probing import Probe
 from monitor.domain.signal import At, Tick
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant
 
+LEAVE = 0.7
+INSIDE = 0.1
+"""Below this share of the latency the server is not what takes the time."""
+WAITS = 7
+"""The longest wait for a turn is that of the last so many samples: of half a minute and a little more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the check remembers between two samples."""
+    """What the check remembers between two samples; names that begin with `shown` hold what a reader sees."""
 
     slow: Damper
+    slow_path: Damper
     elevated: Damper
     saturated: Damper
+    queues: Queues
+    shown_queues: Queues
+    door: Door = field(default_factory=Door)
     last: Pulse | None = None
     down: Outage | None = None
     back: Outage | None = None
-    opening: Opening | None = None
-    opening_since: float = 0.0
-    misses_opening: int = 0
     started_at: float | None = None
     commits: int | None = None
     connections: Connections | None = None
@@ -35,9 +44,11 @@ class Memory:
     note_until: float = math.inf
     shown: Answer | None = None
     shown_connect_ms: float | None = None
+    shown_wait_ms: float | None = None
     shown_at: float = -math.inf
-    neighbour: str = ""
-    neighbour_at: float = -math.inf
+    waits: tuple[float, ...] = ()
+    read_only_since: At | None = None
+    witness: Witness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +63,11 @@ class Db:
     sample_s: float = 5
     sweep_s: float = 30
     note_min: float = 15
+    queueing: Limits = field(default_factory=Limits)
 
     name = "db"
     section = "checks"
-    takes = (Pulse, Connections, Storage, Statements, Probe)
+    takes = (Pulse, Connections, Contention, Storage, Statements, Probe)
     evidence = (Pulse,)
 
     @property
@@ -64,14 +76,30 @@ class Db:
 
     @property
     def limits(self) -> Mapping[str, Scalar]:
-        return {"elevated_ms": self.elevated_ms, "slow_ms": self.slow_ms, "saturated_pct": self.saturated_pct}
+        return {
+            "elevated_ms": self.elevated_ms,
+            "slow_ms": self.slow_ms,
+            "saturated_pct": self.saturated_pct,
+            "lock_wait_s": self.queueing.lock_wait_s,
+            "commit_waiters": self.queueing.commit_waiters,
+            "queue_warn_pct": self.queueing.queue_warn_pct,
+            "queue_fail_pct": self.queueing.queue_fail_pct,
+        }
+
+    @property
+    def _table(self) -> Table:
+        return Table(self.query_timeout_s, self.connect_timeout_s, self.saturated_pct)
 
     def begin(self, at: At) -> Judgement[Memory]:  # noqa: ARG002 - nothing of it depends on the start
+        queues = Queues.within(self.queueing)
         return Judgement(
             Memory(
-                slow=Damper(self.slow_ms, 0.7 * self.slow_ms),
+                slow=Damper(self.slow_ms, LEAVE * self.slow_ms),
+                slow_path=Damper(self.slow_ms, LEAVE * self.slow_ms),
                 elevated=Damper(self.elevated_ms, self.elevated_ms),
-                saturated=Damper(self.saturated_pct, 0.7 * self.saturated_pct),
+                saturated=Damper(self.saturated_pct, LEAVE * self.saturated_pct),
+                queues=queues,
+                shown_queues=queues,
             )
         )
 
@@ -85,13 +113,14 @@ class Db:
                 memory = self._take_pulse(memory, facts, at)
             case Connections():
                 memory = self._take_connections(memory, facts, at)
+            case Contention():
+                memory = replace(memory, queues=memory.queues.step(facts, at))
             case Storage():
                 memory = replace(memory, storage=facts)
             case Statements():
                 memory = replace(memory, statements=facts)
             case Probe(outcome="answered"):
-                # Another target answers us: so it is not our own network that is down.
-                memory = replace(memory, neighbour=facts.service, neighbour_at=at.mono)
+                memory = replace(memory, witness=Witness(facts.service, at.mono))
             case Tick() if at.mono >= memory.note_until:
                 memory = replace(memory, note=None, note_until=math.inf)
             case _:
@@ -101,25 +130,12 @@ class Db:
     def _take_pulse(self, memory: Memory, pulse: Pulse, at: At) -> Memory:
         memory = replace(memory, last=pulse)
         if pulse.opening is not None and pulse.opening.outcome != "unresolved":
-            missed = pulse.opening.outcome in {"silent", "no_tcp", "reset"}
-            same = memory.opening is not None and memory.opening.outcome == pulse.opening.outcome
-            known = same or (missed and memory.misses_opening > 0)
-            memory = replace(
-                memory,
-                opening=pulse.opening,
-                opening_since=memory.opening_since if known else at.wall,
-                misses_opening=memory.misses_opening + 1 if missed else 0,
-            )
+            memory = replace(memory, door=memory.door.tried(pulse.opening, at))
         if pulse.answer is None:
-            down = memory.down or Outage(began=at)
             outcome = pulse.opening.outcome if pulse.opening is not None else "silent"
-            down = replace(
-                down,
-                misses=down.misses + 1,
-                ended_by=down.ended_by | pulse.ended_by,
-                outcomes=down.outcomes | {outcome},
-            )
-            return replace(memory, down=down)
+            down = (memory.down or Outage(began=at)).missed(outcome, pulse.ended_by)
+            # Whoever queued then does not queue any more.
+            return replace(memory, down=down, queues=Queues.within(self.queueing))
         answer = pulse.answer
         if memory.down is not None or pulse.lost:
             down = memory.down or Outage(began=at)
@@ -130,8 +146,24 @@ class Db:
             memory = self._note(memory, "crash", at)
         if memory.back is None:
             memory = replace(memory, started_at=answer.started_at)
+        return self._take_answer(memory, answer, at)
+
+    def _take_answer(self, memory: Memory, answer: Answer, at: At) -> Memory:
+        since = (memory.read_only_since or at) if answer.read_only else None
+        waits = (*memory.waits, answer.wait_ms)[-WAITS:]
+        memory = replace(memory, read_only_since=since, waits=waits)
+        if at.mono > memory.queues.at + self.ttl_s:
+            # Nobody has looked for a while: what was seen then is no evidence any more.
+            memory = replace(memory, queues=Queues.within(self.queueing))
+        if answer.stalled:
+            return memory
+        ms = answer.latency_ms
+        outside = answer.server_ms < INSIDE * ms
         return replace(
-            memory, slow=memory.slow.step(answer.latency_ms), elevated=memory.elevated.step(answer.latency_ms)
+            memory,
+            slow=memory.slow.step(ms),
+            slow_path=memory.slow_path.step(ms if outside else 0.0),
+            elevated=memory.elevated.step(ms),
         )
 
     def _take_connections(self, memory: Memory, facts: Connections, at: At) -> Memory:
@@ -169,12 +201,13 @@ class Db:
         return replace(previous, reasons=(known or reason,), since=None)
 
     def _conclude(self, memory: Memory, previous: Judgement[Memory], at: At) -> Judgement[Memory]:
-        codes = {reason.code for reason in self._reasons(memory)}
-        memory = self._show(memory, at, at_once=codes != {reason.code for reason in previous.reasons})
+        told = {(reason.code, reason.verdict) for reason in self._reasons(memory, memory.queues)}
+        before = {(reason.code, reason.verdict) for reason in previous.reasons}
+        memory = self._show(memory, at, at_once=told != before)
         return Judgement(
             memory,
             # Once more, with the numbers that are shown: a reason's latency moves with the headline, not each sample.
-            reasons=tuple(self._reasons(memory)),
+            reasons=tuple(self._reasons(memory, memory.shown_queues)),
             headline={"value": round(memory.shown.latency_ms, 1), "unit": "ms"} if memory.shown is not None else None,
             detail=self._detail(memory),
             holds_until=memory.note_until,
@@ -184,118 +217,57 @@ class Db:
     def _show(self, memory: Memory, at: At, *, at_once: bool) -> Memory:
         # A reader sees a new latency when it moved noticeably, and at most once per sweep unless the verdict changed.
         answer = memory.last.answer if memory.last is not None else None
-        if answer is not None:
+        if answer is not None and not answer.stalled:
             moved = memory.shown is None or not settled(memory.shown.latency_ms, answer.latency_ms)
             if memory.shown is None or at_once or (moved and at.mono >= memory.shown_at + self.sweep_s):
                 memory = replace(memory, shown=answer, shown_at=at.mono)
-        connect_ms = memory.opening.connect_ms if memory.opening is not None else None
-        if connect_ms is not None and (
-            memory.shown_connect_ms is None or not settled(memory.shown_connect_ms, connect_ms)
-        ):
-            memory = replace(memory, shown_connect_ms=connect_ms)
-        return memory
+        queues, shown = memory.queues, memory.shown_queues
+        if at_once or at.mono >= shown.at + self.sweep_s or not queues.looks_like(shown):
+            memory = replace(memory, shown_queues=queues)
+        connect_ms, opening = memory.shown_connect_ms, memory.door.opening
+        if opening is not None and opening.connect_ms is not None:
+            connect_ms = moving(connect_ms, opening.connect_ms)
+        wait_ms = moving(memory.shown_wait_ms, max(memory.waits)) if memory.waits else None
+        return replace(memory, shown_connect_ms=connect_ms, shown_wait_ms=wait_ms)
 
-    def _reasons(self, memory: Memory) -> list[Reason]:
-        if memory.last is None:
+    def _reasons(self, memory: Memory, queues: Queues) -> list[Reason]:
+        pulse, connections = memory.last, memory.connections
+        if pulse is None:
             return []
         if memory.down is not None:
-            return [self._no_answer(memory, memory.down, memory.last)]
-        reasons = list(self._new_connections(memory, memory.last))
-        connections = memory.connections
-        saturated = {reason.code for reason in reasons} & {"db.saturated"}
-        if memory.saturated.beyond and connections is not None and not saturated:
-            reasons.append(Reason("db.saturated", Verdict.WARN, self._slots(connections)))
-        latency = memory.shown.latency_ms if memory.shown is not None else 0.0
-        if memory.slow.beyond and not any(reason.verdict is not Verdict.OK for reason in reasons):
-            server_ms = memory.shown.server_ms if memory.shown is not None else 0.0
-            reasons.append(
-                Reason(
-                    "db.slow",
-                    Verdict.WARN,
-                    {
-                        "latency_ms": round(latency),
-                        "server_ms": round(server_ms),
-                        "limit_ms": self.slow_ms,
-                        "active": connections.active if connections is not None else 0,
-                    },
-                )
-            )
+            return [self._table.without_answer(memory.down, pulse, connections, memory.witness)]
+        met = self._table.new_connections(memory.door, pulse, connections)
+        reasons = [met] if met is not None else []
+        if memory.saturated.beyond and connections is not None and (met is None or met.code != "db.saturated"):
+            reasons.append(Reason("db.saturated", Verdict.WARN, connections.slots()))
+        reasons += queues.reasons()
+        reasons += self._slow(memory, explained=any(one.verdict is not Verdict.OK for one in reasons))
         if memory.note is not None:
             reasons.append(memory.note)
+        if memory.read_only_since is not None:
+            params: dict[str, Scalar] = {"since": instant(memory.read_only_since.wall)}
+            if queues.facts is not None and queues.facts.replay_lag_s is not None:
+                params["lag_s"] = round(queues.facts.replay_lag_s, 1)
+            reasons.append(Reason("db.read_only", Verdict.OK, params))
         if memory.elevated.beyond and not memory.slow.beyond:
-            reasons.append(
-                Reason("db.elevated", Verdict.OK, {"latency_ms": round(latency), "limit_ms": self.elevated_ms})
-            )
+            shown_ms = memory.shown.latency_ms if memory.shown is not None else 0.0
+            params = {"latency_ms": round(shown_ms), "limit_ms": self.elevated_ms}
+            reasons.append(Reason("db.elevated", Verdict.OK, params))
         return reasons
 
-    def _no_answer(self, memory: Memory, down: Outage, pulse: Pulse) -> Reason:
-        """Decide the right-hand column of table 2.1: no old session answers."""
-        since = instant(down.began.wall)
-        outcome = pulse.opening.outcome if pulse.opening is not None else "silent"
-        blind = Reason("unknown.blind", Verdict.UNKNOWN, {"target": pulse.target, "since": since})
-        stopped = "57P01" in down.ended_by or "shutting_down" in down.outcomes
-        match outcome:
-            case "refused" | "shutting_down":
-                why = "stopped" if stopped else "not_running"
-                return refused(pulse, since, why)
-            case "starting":
-                phase = "crash_recovery" if "57P02" in down.ended_by else "start"
-                return Reason("db.starting", Verdict.FAIL, {"since": since, "phase": phase})
-            case "too_many":
-                if self._only_ours(memory):
-                    return Reason("unknown.permission", Verdict.UNKNOWN, {"object": pulse.role, "right": "CONNECT"})
-                return Reason("db.saturated", Verdict.FAIL, self._slots(memory.connections))
-            case "login_refused":
-                sqlstate = pulse.opening.sqlstate if pulse.opening is not None else ""
-                params: dict[str, Scalar] = {"sqlstate": sqlstate, "role": pulse.role, "since": since}
-                return Reason("db.login_refused", Verdict.UNKNOWN, params)
-            case "silent" | "opened" if down.misses > 1:
-                # "opened" and still no answer: TCP and the greeting work, the query does not come back.
-                params = {"since": since, "timeout_s": self.query_timeout_s, "target": pulse.target}
-                return Reason("db.hung", Verdict.FAIL, params)
-            case "no_tcp" | "reset" if down.misses > 1 and memory.neighbour_at >= down.began.mono:
-                params = {"since": since, "confirmed_by": memory.neighbour, "target": pulse.target}
-                return Reason("db.unreachable", Verdict.FAIL, params)
-            case _:
-                return blind
-
-    def _new_connections(self, memory: Memory, pulse: Pulse) -> list[Reason]:
-        """Decide the left-hand column of table 2.1: an old session answers; what do new connections meet?"""
-        opening, since = memory.opening, instant(memory.opening_since)
-        match opening.outcome if opening is not None else "opened":
-            case "refused" | "shutting_down":
-                why = "stopped" if opening is not None and opening.outcome == "shutting_down" else "not_running"
-                return [refused(pulse, since, why)]
-            case "starting":
-                return [Reason("db.starting", Verdict.FAIL, {"since": since, "phase": "start"})]
-            case "too_many" if not self._only_ours(memory):
-                return [Reason("db.saturated", Verdict.WARN, self._slots(memory.connections))]
-            case "login_refused":
-                sqlstate = opening.sqlstate if opening is not None else ""
-                return [
-                    Reason("db.login_refused", Verdict.OK, {"sqlstate": sqlstate, "role": pulse.role, "since": since})
-                ]
-            case "silent" | "no_tcp" | "reset" if memory.misses_opening > 1:
-                params: dict[str, Scalar] = {"timeout_s": self.connect_timeout_s, "since": since}
-                return [Reason("db.no_new_connections", Verdict.WARN, params)]
-            case _:
-                return []
-
-    def _only_ours(self, memory: Memory) -> bool:
-        """Say whether the server has slots left, so that what is full is only our own role's limit."""
-        facts = memory.connections
-        return facts is not None and 100 * facts.used < self.saturated_pct * 0.7 * facts.max
-
-    @staticmethod
-    def _slots(connections: Connections | None) -> dict[str, Scalar]:
-        if connections is None:
-            return {}
-        return {
-            "used": connections.used,
-            "max": connections.max,
-            "idle_in_tx": connections.idle_in_transaction,
-            "top_app": connections.top_app,
+    def _slow(self, memory: Memory, *, explained: bool) -> list[Reason]:
+        """Say where the time is lost: on the way, or, where nothing else explains it, in the server."""
+        params: dict[str, Scalar] = {
+            "latency_ms": round(memory.shown.latency_ms if memory.shown is not None else 0.0),
+            "server_ms": round(memory.shown.server_ms if memory.shown is not None else 0.0),
+            "limit_ms": self.slow_ms,
         }
+        if memory.slow_path.beyond:
+            return [Reason("db.slow_path", Verdict.WARN, params)]
+        if not memory.slow.beyond or explained:
+            return []
+        active = memory.connections.active if memory.connections is not None else 0
+        return [Reason("db.slow", Verdict.WARN, {**params, "active": active})]
 
     @staticmethod
     def _detail(memory: Memory) -> dict[str, object]:
@@ -306,8 +278,13 @@ class Db:
             detail["started_at"] = instant(memory.started_at)
         if memory.shown_connect_ms is not None:
             detail["connect_ms"] = round(memory.shown_connect_ms, 1)
+        if memory.shown_wait_ms is not None:
+            detail["wait_ms"] = round(memory.shown_wait_ms, 1)
+        if memory.last is not None and memory.last.answer is not None:
+            detail["read_only"] = memory.last.answer.read_only
         if memory.connections is not None:
             detail |= memory.connections.detail()
+        detail |= memory.shown_queues.detail()
         if memory.storage is not None:
             detail["size_mb"] = memory.storage.size_mb
             detail["wraparound_pct"] = round(memory.storage.wraparound_pct, 1)
@@ -316,5 +293,6 @@ class Db:
         return detail
 
 
-def refused(pulse: Pulse, since: str, why: str) -> Reason:
-    return Reason("db.refused", Verdict.FAIL, {"since": since, "why": why, "target": pulse.target})
+def moving(shown: float | None, new: float) -> float:
+    """Give what a reader sees next: the new number only when it is noticeably another one."""
+    return shown if shown is not None and settled(shown, new) else new

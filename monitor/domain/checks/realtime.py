@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.brokering import Broker, Relay, Relayed
-from monitor.domain.catalogue import STATES, Catalogue, Trigger
+from monitor.domain.catalogue import Silent, Trigger
 from monitor.domain.damping import Damper
 from monitor.domain.hearing import Hearing
 from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.oddities import Oddities, Unexplained
 from monitor.domain.reaching import Reach
 from monitor.domain.relaying import Hops, Relaying
 from monitor.domain.signal import At, Burst, Event, Gap
@@ -38,7 +39,7 @@ class Memory:
     heard: Mapping[str, At] = field(default_factory=dict)
     events: Mapping[str, Tally] = field(default_factory=dict)
     broken: Mapping[str, float] = field(default_factory=dict)
-    unreadable: Tally = field(default_factory=Tally)
+    odd: Oddities = field(default_factory=Oddities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Realtime:
 
     name = "realtime"
     section = "checks"
-    takes = (Listening, SignalLost, Gap, Event, Burst, Catalogue, Broker, Relayed)
+    takes = (Listening, SignalLost, Gap, Event, Burst, Unexplained, Silent, Broker, Relayed)
     evidence = (Listening, SignalLost, Gap)
 
     @property
@@ -106,24 +107,24 @@ class Realtime:
         return replace(
             memory,
             events={channel: tally.at(at.mono) for channel, tally in memory.events.items()},
-            unreadable=memory.unreadable.at(at.mono),
+            odd=memory.odd.at(at.mono),
             hops=memory.hops.at(at),
         )
 
     def _take(self, facts: object, memory: Memory, at: At) -> Memory:
         match facts:
-            case Event():
-                return self._take_signals(memory, facts.channel, [facts.payload if facts.readable else None], 0, at)
-            case Burst():
-                return self._take_signals(memory, facts.channel, facts.payloads, facts.unread, at)
+            case Event() | Burst():
+                return self._take_signals(memory, facts, at)
+            case Unexplained():
+                return replace(memory, odd=memory.odd.not_explained(facts, at.mono))
             case Gap() | SignalLost():
                 return replace(memory, hearing=memory.hearing.take(facts, at), hops=memory.hops.forget())
             case Listening():
                 # Signals are judged again at the first relay, or when the broker has had its time.
                 until = at.mono + self.settle_s if memory.hearing.gap is not None else memory.unproven_until
                 return replace(memory, hearing=memory.hearing.take(facts, at), unproven_until=until)
-            case Catalogue():
-                return self._take_catalogue(memory, facts, at)
+            case Silent():
+                return self._take_silent(memory, facts)
             case Broker():
                 reach = memory.reach.take(facts, at)
                 # What was under way when it was lost would have come by a connection that is no more.
@@ -134,37 +135,29 @@ class Realtime:
                 return replace(memory, hops=hops, unproven_until=0.0)
         return memory
 
-    def _take_signals(
-        self, memory: Memory, channel: str, payloads: Sequence[Mapping[str, object] | None], unread: int, at: At
-    ) -> Memory:
-        hops = memory.hops
+    def _take_signals(self, memory: Memory, signals: Event | Burst, at: At) -> Memory:
+        channel, hops = signals.channel, memory.hops
         if (hop := hops.of.get(channel)) is not None:
             judged = memory.reach.ready(at.mono) and at.mono >= memory.unproven_until
-            for payload in payloads:
-                if payload and (identity := self.relays[channel].identify(payload)):
+            for payload in signals.payloads:
+                if identity := self.relays[channel].identify(payload):
                     hop = hop.heard(identity, at, judged=judged)
                     if hop.full_at == at.mono:
                         # The rest of a flood is not judged.
                         break
             hops = Hops({**hops.of, channel: hop})
-        unreadable = sum(payload is None for payload in payloads)
-        tally = memory.events.get(channel, Tally()).add(at.mono, len(payloads) + unread)
+        tally = memory.events.get(channel, Tally()).add(at.mono, signals.count)
         return replace(
             memory,
             hops=hops,
             heard={**memory.heard, channel: at},
             events={**memory.events, channel: tally},
-            unreadable=memory.unreadable.add(at.mono, unreadable) if unreadable else memory.unreadable,
+            odd=memory.odd.not_read(channel, signals.unreadable, at.mono),
         )
 
-    def _take_catalogue(self, memory: Memory, facts: Catalogue, at: At) -> Memory:
-        rows = zip(facts.relation, facts.trigger, facts.enabled, strict=True)
-        found = {(table, name): STATES.get(enabled, enabled) for table, name, enabled in rows}
-        broken: dict[str, float] = {}
-        for trigger in self.triggers:
-            if found.get((trigger.table, trigger.name), "missing") in {"missing", "disabled", "replica"}:
-                broken.setdefault(trigger.channel, memory.broken.get(trigger.channel, at.wall))
-        return replace(memory, broken=broken)
+    @staticmethod
+    def _take_silent(memory: Memory, facts: Silent) -> Memory:
+        return replace(memory, broken=facts.channels)
 
     # What follows from it: the decision table of the catalogue of reasons, section 3.
 
@@ -196,6 +189,8 @@ class Realtime:
             reasons += memory.hops.reasons(memory.reach.last.listens if memory.reach.last is not None else None)
         if (storm := memory.storm.reason(memory.events, at.mono)) is not None:
             reasons.append(storm)
+        if (odd := memory.odd.reason()) is not None:
+            reasons.append(odd)
         return reasons
 
     def _unproven(self, memory: Memory, at: At, *, well: bool) -> list[Reason]:
@@ -243,8 +238,8 @@ class Realtime:
         return {"to": "fail", "n": run, "need": self.relay_misses} if run else None
 
     def _holds_until(self, memory: Memory, at: At) -> float:
-        changes = [tally.next_change() for tally in (*memory.events.values(), memory.unreadable)]
-        changes.append(memory.storm.next_change(at.mono))
+        changes = [tally.next_change() for tally in memory.events.values()]
+        changes += [memory.storm.next_change(at.mono), memory.odd.next_change()]
         ahead = [self._silent_at(memory, channel) for channel in memory.broken]
         if self.broker:
             changes += [memory.hops.next_change(), memory.reach.next_change(at.mono)]
@@ -269,6 +264,6 @@ class Realtime:
         detail: dict[str, object] = {
             "channels": channels,
             "broker": memory.reach.detail() if self.broker else {"state": "not_configured"},
-            "unreadable": memory.unreadable.total,
+            **memory.odd.detail(),
         }
         return detail | memory.hearing.detail()

@@ -6,11 +6,13 @@ import math
 
 import pytest
 
-from monitor.domain.checks.db import Connections, Db, Pulse, Statements, Storage
+from monitor.domain.checks.db import Db
+from monitor.domain.connection import Connections, Pulse, Statements, Storage
+from monitor.domain.contention import Contention, Limits
 from monitor.domain.probing import Probe
 from monitor.domain.signal import Tick
 from monitor.domain.verdict import instant
-from tests.domain.build import NOON, answer, at, codes, connections, fold, params, pulse
+from tests.domain.build import NOON, answer, at, codes, connections, contention, fold, params, pulse
 
 CHECK = Db()
 TARGET = "10.0.0.5:5432"
@@ -224,6 +226,100 @@ def test_slow():
     assert codes(fold(CHECK, *samples(slow, slow, slow, well, well))) == {"db.elevated": "ok"}
 
 
+def test_slow_path():
+    """Where the server takes less than a tenth of the time it is the way, from 3 of 5 on, until 2 are well again."""
+    far, slow = pulse(answer(600.0, server_ms=59.0)), pulse(answer(600.0, server_ms=61.0))
+    assert codes(fold(CHECK, *samples(far, far))) == {}
+    judgement = fold(CHECK, (0, connections()), *samples(far, far, far))
+    assert codes(judgement) == {"db.slow_path": "warn"}
+    assert params(judgement, "db.slow_path") == {"latency_ms": 600, "server_ms": 59, "limit_ms": 500}
+    assert codes(fold(CHECK, *samples(slow, slow, slow))) == {"db.slow": "warn"}
+    assert codes(fold(CHECK, *samples(far, far, far, slow, slow))) == {"db.slow": "warn"}
+    well = pulse(answer(350.0, server_ms=1.0))
+    assert codes(fold(CHECK, *samples(far, far, far, well))) == {"db.slow_path": "warn"}
+    assert codes(fold(CHECK, *samples(far, far, far, well, well))) == {"db.elevated": "ok"}
+
+
+def test_slow_path_beside_another():
+    """The way may be slow whatever else is true: it is not explained by that."""
+    far = pulse(answer(600.0, server_ms=1.0), "too_many")
+    assert list(codes(fold(CHECK, *samples(far, far, far)))) == ["db.saturated", "db.slow_path"]
+
+
+def test_our_own_loop():
+    """An answer that our own loop has delayed is no evidence of speed, but is one of life."""
+    ours = pulse(answer(900.0, stalled=True))
+    judgement = fold(CHECK, *samples(*[ours] * 5))
+    assert codes(judgement) == {}
+    assert judgement.headline == {"value": 12.0, "unit": "ms"}
+    assert codes(fold(CHECK, *samples(pulse(), pulse(), ours))) == {}
+
+
+def test_queues():
+    """Who queues is told with every sample, in its place among the others; slowness is explained by it."""
+    wait, slow = contention((71, 70, 12.0, "messages")), pulse(answer(600.0))
+    judgement = fold(CHECK, *samples(slow, slow, slow), (16, wait))
+    assert codes(judgement) == {"db.blocked": "warn"}
+    full = fold(CHECK, *samples(pulse(answer(), "silent"), pulse(answer(), "silent")), (16, wait))
+    assert list(codes(full)) == ["db.no_new_connections", "db.blocked"]
+    assert codes(fold(Db(queueing=Limits(lock_wait_s=20)), *samples(), (1, wait))) == {}
+
+
+def test_queues_as_shown():
+    """A wait that only grows is shown once in a sweep; another one that waits, or a verdict, at once."""
+    judgement = fold(CHECK, *samples(), (1, contention((71, 70, 2.0, "messages"))))
+    shown = []
+    for seconds, waits in (
+        (6, [7.0]),
+        (11, [12.0]),
+        (16, [17.0]),
+        (21, [22.0, 1.5]),
+        (36, [37.0, 16.5]),
+        (51, [52.0, 31.5]),
+    ):
+        facts = contention(*((71 + number, 70, waited, "messages") for number, waited in enumerate(waits)))
+        judgement = CHECK.judge(facts, judgement, at(seconds))
+        shown.append([wait["waiting_s"] for wait in judgement.detail["blocked"].values()])
+    assert shown == [[2], [12], [12], [22, 1], [22, 1], [52, 31]]
+    assert params(judgement, "db.blocked")["longest_s"] == 52
+
+
+def test_queues_are_forgotten():
+    """Who queued before an outage, or when nobody has looked for a while, is no news of now."""
+    wait = contention((71, 70, 12.0, "messages"))
+    down = fold(CHECK, *samples(), (1, wait), (5, pulse()), (10, pulse(answer(), "opened")))
+    assert codes(down) == {}
+    assert "blocked" not in down.detail
+    old = fold(CHECK, *samples(), (1, wait), (14, pulse(answer())))
+    assert codes(old) == {"db.blocked": "warn"}
+    assert codes(CHECK.judge(pulse(answer()), old, at(15))) == {}
+
+
+def test_read_only():
+    """A standby is a note since it was first seen as one, with how far it is behind once that is known."""
+    standby = pulse(answer(read_only=True))
+    judgement = fold(CHECK, *samples(standby, standby))
+    assert codes(judgement) == {"db.read_only": "ok"}
+    assert params(judgement, "db.read_only") == {"since": SINCE}
+    assert judgement.detail["read_only"] is True
+    judgement = CHECK.judge(contention(replay_lag_s=1.26), judgement, at(11))
+    judgement = CHECK.judge(contention(replay_lag_s=0.0), judgement, at(16))
+    assert params(judgement, "db.read_only") == {"since": SINCE, "lag_s": 1.3}
+    promoted = CHECK.judge(pulse(answer()), judgement, at(17))
+    assert codes(promoted) == {}
+    assert promoted.detail["read_only"] is False
+
+
+def test_wait_ms():
+    """The longest wait for a turn of the last half a minute is shown, moved only when a reader would notice."""
+    waits = [0.2, 30.04, 33.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    judgement, shown = fold(CHECK), []
+    for number, ms in enumerate(waits):
+        judgement = CHECK.judge(pulse(answer(wait_ms=ms)), judgement, at(5 * number))
+        shown.append(judgement.detail["wait_ms"])
+    assert shown == [0.2, *[30.0] * 8, 0.0, 0.0]
+
+
 def test_elevated():
     """Between the limits it is a note, from 3 of 5 on, until 2 in a row are below."""
     judgement = fold(CHECK, *samples(*[pulse(answer(80.4))] * 3))
@@ -389,18 +485,22 @@ def test_connect_ms():
 
 def test_detail():
     """The drill-down tells sessions, waits, sizes and the version, and leaves out what this platform does not have."""
-    facts = connections(lock_waits=1, blocked=[71], blocker=[70], waiting_s=[3.9], relation=["messages"])
-    steps = [*samples(), (1, facts), (2, Storage(812, 3.14159)), (3, Statements(7))]
+    waits = contention((71, 70, 3.9, "messages"), (72, 71, 1.2, ""), queue=0.254, holder="huph-api", commit_waiters=2)
+    steps = [*samples(), (1, connections()), (2, waits), (3, Storage(812, 3.14159)), (4, Statements(7))]
     assert fold(CHECK, *steps).detail == {
-        "server_ms": 0.5,
+        "server_ms": 12.0,
         "started_at": instant(NOON - 86_400),
         "connect_ms": 20.0,
+        "wait_ms": 0.0,
+        "read_only": False,
         "connections": {"active": 3, "idle": 9, "idle_in_transaction": 1, "used": 12, "max": 100, "ours": 3},
         "slow_now": 0,
         "longest_transaction_s": 1,
-        "lock_waits": 1,
-        "blocked": {"71": {"by": 70, "waiting_s": 3, "relation": "messages"}},
-        "notify_queue_pct": 0.0,
+        "lock_waits": 2,
+        "blocked": {"71": {"by": 70, "waiting_s": 3, "relation": "messages"}, "72": {"by": 71, "waiting_s": 1}},
+        "commit_waiters": 2,
+        "notify_queue_pct": 0.25,
+        "queue_holder": {"name": "huph-api", "age_s": 7, "ours": False},
         "version": "18.1",
         "size_mb": 812,
         "wraparound_pct": 3.1,
@@ -412,6 +512,9 @@ def test_detail():
 def test_what_it_is():
     """It is named as the brief names it; a sample is good for two beats and a time-out; only samples are evidence."""
     assert (CHECK.name, CHECK.ttl_s) == ("db", 13)
-    assert CHECK.limits == {"elevated_ms": 50, "slow_ms": 500, "saturated_pct": 90}
-    assert (CHECK.takes, CHECK.evidence) == ((Pulse, Connections, Storage, Statements, Probe), (Pulse,))
+    assert CHECK.limits == {
+        "elevated_ms": 50, "slow_ms": 500, "saturated_pct": 90,
+        "lock_wait_s": 10, "commit_waiters": 3, "queue_warn_pct": 1, "queue_fail_pct": 50,
+    }  # fmt: skip
+    assert (CHECK.takes, CHECK.evidence) == ((Pulse, Connections, Contention, Storage, Statements, Probe), (Pulse,))
     assert Db(sample_s=1, connect_timeout_s=2).ttl_s == 4

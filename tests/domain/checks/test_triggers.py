@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from monitor.domain.catalogue import Catalogue, Trigger
+from monitor.domain.catalogue import Catalogue, RowsSeen, Silent, Trigger
 from monitor.domain.checks.triggers import Triggers
-from monitor.domain.signal import Event, Tick
+from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.signal import Burst, Dropped, Event, Gap, Tick
 from monitor.domain.verdict import instant
 from monitor.domain.window import MARGIN_S
 from tests.domain.build import NOON, TRIGGERS, at, catalogue, codes, fold, params
@@ -55,7 +57,8 @@ def test_both():
 
 def test_same_name_elsewhere():
     """A trigger of the right name on another table is not the expected one."""
-    judgement = fold(Triggers(TRIGGERS[:1]), (1, Catalogue(["trg_messages"], ["users"], ["notify"], ["O"])))
+    elsewhere = replace(catalogue(trg_conversations="", trg_assignments=""), relation=["users"])
+    judgement = fold(Triggers(TRIGGERS[:1]), (1, elsewhere))
     assert codes(judgement) == {"triggers.missing": "fail"}
 
 
@@ -95,6 +98,8 @@ def test_detail():
         "channel": "messages",
         "function": "notify_messages",
         "state": "enabled",
+        "hash": "0123456789ab",
+        "level": "row",
         "fired_5m": 2,
         "last_fired": instant(NOON + 9),
     }
@@ -130,8 +135,8 @@ def test_own_notifications(channel, payload, fired):
 def test_match_of_several():
     """All keys of a match must fit."""
     one = Trigger("t", "messages", "c", {"table": "messages", "op": "INSERT"})
-    assert one.fired(Event(at(0), "c", {"table": "messages", "op": "INSERT"}))
-    assert not one.fired(Event(at(0), "c", {"table": "messages", "op": "UPDATE"}))
+    assert one.owns({"table": "messages", "op": "INSERT"})
+    assert not one.owns({"table": "messages", "op": "UPDATE"})
 
 
 def test_firings_leave():
@@ -149,5 +154,102 @@ def test_firings_leave():
 def test_what_it_is():
     """It is named as the brief names it, listens to the catalogue and to events, and only the catalogue is evidence."""
     assert (CHECK.name, CHECK.ttl_s, CHECK.limits) == ("triggers", 65, {})
-    assert (CHECK.takes, CHECK.evidence) == ((Catalogue, Event), (Catalogue,))
+    assert CHECK.takes == (Catalogue, Event, Burst, Listening, SignalLost, Gap, Dropped, RowsSeen)
+    assert CHECK.evidence == (Catalogue,)
     assert fold(CHECK).reasons == ()
+
+
+# How they are made
+
+OTHER = "f" * 32
+
+
+def test_redefined():
+    """A definition that differs from the first one seen is named with when it was found, until it is back."""
+    judgement = fold(CHECK, (1, catalogue()), (31, catalogue(hash_=OTHER)), (61, catalogue(hash_=OTHER)))
+    assert codes(judgement) == {"triggers.redefined": "warn"}
+    assert params(judgement, "triggers.redefined") == {
+        "trigger": "trg_messages",
+        "table": "messages",
+        "at": instant(NOON + 31),
+        "hash": "f" * 12,
+    }
+    assert row(judgement)["hash"] == "f" * 12
+    again = CHECK.judge(catalogue(hash_="e" * 32), judgement, at(91))
+    assert params(again, "triggers.redefined")["at"] == instant(NOON + 91)
+    assert codes(CHECK.judge(catalogue(), again, at(121))) == {}
+
+
+def test_redefined_while_missing():
+    """A trigger that comes back otherwise than it went is redefined; one that is gone is only that."""
+    gone = (31, catalogue(trg_messages=""))
+    assert codes(fold(CHECK, (1, catalogue()), gone)) == {"triggers.missing": "fail"}
+    back = fold(CHECK, (1, catalogue()), gone, (61, catalogue(hash_=OTHER)))
+    assert params(back, "triggers.redefined")["at"] == instant(NOON + 61)
+
+
+@pytest.mark.parametrize("accepted", ["f" * 12, "f" * 32])
+def test_accepted(accepted):
+    """The definition that the profile accepts, by the digits that are shown or all of them, is the only right one."""
+    check = Triggers((replace(TRIGGERS[0], accepted=accepted),))
+    assert codes(fold(check, (1, catalogue(hash_=OTHER)))) == {}
+    assert params(fold(check, (1, catalogue())), "triggers.redefined")["at"] == instant(NOON + 1)
+
+
+def test_whole_row():
+    """A trigger that sends whole rows is noted with the longest signal that was heard of it, until it is accepted."""
+    heard = [(2, Event(at(2), "messages", {}, size=size)) for size in (900, 7300, 40)]
+    judgement = fold(CHECK, (1, catalogue(whole_row=True)), *heard)
+    assert codes(judgement) == {"triggers.payload_hazard": "ok"}
+    assert params(judgement, "triggers.payload_hazard") == {
+        "trigger": "trg_messages",
+        "table": "messages",
+        "longest_bytes": 7300,
+    }
+    assert row(judgement)["hazard"] == "whole_row"
+    assert params(fold(CHECK, (1, catalogue(whole_row=True))), "triggers.payload_hazard")["longest_bytes"] == 0
+    assert codes(CHECK.judge(catalogue(), judgement, at(31))) == {}
+    accepting = Triggers((replace(TRIGGERS[0], accepted=OTHER),))
+    accepted = fold(accepting, (1, catalogue(hash_=OTHER, whole_row=True)))
+    assert (codes(accepted), row(accepted)["hazard"]) == ({}, "whole_row")
+    changed = fold(accepting, (1, catalogue(whole_row=True)))
+    assert list(codes(changed)) == ["triggers.redefined", "triggers.payload_hazard"]
+
+
+@pytest.mark.parametrize(
+    ("level", "partitioned", "hazard"),
+    [
+        ("row", False, None),
+        ("row", True, None),
+        ("statement", False, None),
+        ("statement", True, "partitioned_statement"),
+    ],
+)
+def test_partitions(level, partitioned, hazard):
+    """A statement's trigger on a partitioned table misses what goes straight into a partition: its row says so."""
+    judgement = fold(CHECK, (1, catalogue(level=level, partitioned=partitioned)))
+    assert codes(judgement) == {}
+    assert row(judgement).get("hazard") == hazard
+    assert row(judgement)["level"] == level
+
+
+def test_without_a_notify():
+    """A function whose source does not notify is shown as such; that alone proves nothing."""
+    judgement = fold(CHECK, (1, catalogue(notifies=False)))
+    assert (codes(judgement), row(judgement)["notifies"]) == ({}, False)
+
+
+# What it tells
+
+
+def test_silent():
+    """It tells which channels have a trigger that does not fire, since the first look that found one of them so."""
+    assert fold(CHECK, event(1)).tells is None
+    assert fold(CHECK, (1, catalogue(trg_messages="A"))).tells == Silent({})
+    first = [(3, catalogue(trg_assignments="D"))]
+    assert fold(CHECK, *first).tells == Silent({"conversations": NOON + 3})
+    both = fold(CHECK, *first, (33, catalogue(trg_conversations="", trg_messages="R", trg_assignments="D")))
+    assert both.tells == Silent({"conversations": NOON + 3, "messages": NOON + 33})
+    other = CHECK.judge(catalogue(trg_conversations=""), both, at(63))
+    assert other.tells == Silent({"conversations": NOON + 3})
+    assert CHECK.judge(catalogue(), other, at(93)).tells == Silent({})

@@ -24,7 +24,9 @@ alter role huph_monitor set work_mem = '8MB';
 
 grant pg_read_all_stats to huph_monitor;
 grant usage on schema public to huph_monitor;
-grant select (id, created_at, sender_type, conversation_id) on messages to huph_monitor;
+-- xmin says which transaction a row came with: so its signal can be waited for.
+grant select (id, created_at, sender_type, conversation_id, xmin) on messages to huph_monitor;
+grant select (id, created_at, xmin) on notifications to huph_monitor;
 grant select (id, handled_by) on conversations to huph_monitor;
 grant select (id, name) on clusters to huph_monitor;
 grant select (id, name, is_active) on users to huph_monitor;

@@ -1,0 +1,52 @@
+"""The numbers stay true whatever happens: every report equals the change log's count of the very snapshot it names."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from tests.ordeal import DELTAS_SQL, Form, ordeal
+
+SCHEMES = [
+    "recount",
+    pytest.param("deltas", marks=pytest.mark.skipif(not DELTAS_SQL.exists(), reason="the triggers do not exist yet")),
+]
+SHORT = ("kill", "deaf", "reset", "crash", "network", "restart", "kill_all", "pause")
+IN_SYNC = 0.95
+
+
+def judge(account):
+    """Nothing wrong, nothing late, and in sync whenever nothing was broken."""
+    print(account)
+    assert account.wrong == []
+    assert account.late == []
+    assert account.in_sync is None or account.in_sync >= IN_SYNC
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_the_oracle_agrees(tmp_path, scheme):
+    """Under random writers and eight kinds of faults no report is wrong or late, and it is in sync when all is well."""
+    async with ordeal(tmp_path, Form(scheme, SHORT), seed=1) as one:
+        account = await one.run(1, lambda: one.oracle.account.compared >= 100)
+    judge(account)
+    assert account.compared >= 100
+
+
+async def test_a_daemon_that_does_not_recount_is_found(tmp_path):
+    """Without its recount after LISTEN the same daemon is caught: what was written while it was deaf comes too late."""
+    form = Form(faults=("deaf", "deaf"), sweep_s=30, module="tests.mutants no_recount_on_reconnect")
+    async with ordeal(tmp_path, form, seed=2) as one:
+        account = await one.run(2)
+    assert account.late
+
+
+@pytest.mark.skipif(importlib.util.find_spec("monitor.domain.ledger") is None, reason="the ledger does not exist yet")
+@pytest.mark.skipif(not DELTAS_SQL.exists(), reason="the triggers do not exist yet")
+async def test_a_daemon_that_counts_twice_is_found(tmp_path):
+    """Without the filter by transaction the same daemon is caught: what its snapshot saw is counted once more."""
+    form = Form("deltas", ("kill",) * 8, per_s=60, module="tests.mutants no_xid_filter")
+    async with ordeal(tmp_path, form, seed=3) as one:
+        account = await one.run(3)
+    assert account.wrong
