@@ -22,7 +22,7 @@ LISTENER = "select pid from pg_stat_activity where application_name = 'huph-moni
 
 
 async def test_a_frozen_listener_is_a_lost_signal_and_then_a_stretch_on_the_chart(page, platform, start_daemon):
-    """Its hop is never shown as well while it is frozen; healed, the chart names the stretch and its cause."""
+    """Its hop is not well while it is frozen; healed, the chart names the stretch, and the count is in step."""
     await platform.write()
     daemon = await start_daemon(platform.monitor_dsn, limits="canary_deadline_s = 1")
     await daemon.settled()
@@ -56,3 +56,5 @@ async def test_a_frozen_listener_is_a_lost_signal_and_then_a_stretch_on_the_char
     await expect(frame).to_have_attribute("aria-valuetext", stretch)
     await frame.press("Home")
     await expect(frame).not_to_have_attribute("aria-valuetext", stretch)
+    kept = re.compile(r"Dihitung ulang dengan SQL pada setiap sinyal, per [\d.]{8}\.$")
+    await expect(page.locator(".section.first .remark")).to_have_text(kept)
