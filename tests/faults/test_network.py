@@ -77,7 +77,7 @@ async def test_refused(scene):
 )  # fmt: skip
 async def test_latency(scene):
     """A long way is a slow path, no slow database; one that is longer than our patience is as good as none."""
-    await scene.start(connect_s=3)
+    await scene.start(connect_s=3, query_s=2)
     await scene.begin()
     await both(scene, latency(600))
     await scene.shows("db.slow_path")
