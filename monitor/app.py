@@ -15,7 +15,7 @@ from monitor.config import Config
 from monitor.database import Session
 from monitor.domain.board import Board
 from monitor.domain.checks.feature_flags import FlagSettings
-from monitor.domain.checks.message_throughput import Recount
+from monitor.domain.counting import Recount
 from monitor.domain.series import DAY_S, HOUR_S
 from monitor.domain.signal import Emit, Sample, Signal
 from monitor.engine import Engine
@@ -77,7 +77,7 @@ class App:
             return clock.now().wall - DAY_S if until is None else until - HOUR_S
 
         rhythm = Rhythm(sample_s, sweep_s, query_timeout_s, connect_timeout_s)
-        pulls = plan.pulls(config, recount, sweep, since, lambda: engine.heard)
+        pulls = plan.pulls(config, recount, sweep, since, heard=lambda: engine.heard, unclaimed=board.unclaimed)
         self._sweep = Sweep(pulls, sweep_s, clock, emit, self._hint)
         self._listener = Listener(
             config.listen,
@@ -87,6 +87,7 @@ class App:
             sample_s=sample_s,
             connect_timeout_s=connect_timeout_s,
             deadline_s=limits["canary_deadline_s"],
+            deltas=config.deltas.channel if config.deltas is not None else None,
             queue_warn_pct=limits["queue_warn_pct"],
             queue_drop_pct=limits["queue_drop_pct"],
             clock=clock,
@@ -193,7 +194,7 @@ class App:
             self._pulse.wake()
             self._sweep.look_everywhere()
         else:
-            self._sweep.look(check)
+            self._sweep.look(check, wished=True)
 
     async def run(self, ready: Callable[[str], None] = lambda _: None) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is told the page's address. A task that ends by itself ends it all."""

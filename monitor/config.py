@@ -14,7 +14,7 @@ from monitor import profile as profiles
 from monitor import toml
 from monitor.database import Target
 from monitor.errors import ConfigError
-from monitor.profile import Profile
+from monitor.profile import DeltaSettings, Profile
 from monitor.toml import Reader
 
 ENVIRONMENT = "HUPH_MONITOR_"
@@ -40,6 +40,7 @@ class Config:
     http: Http
     log_json: bool | None
     log_level: str
+    deltas: DeltaSettings | None = None
 
 
 def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Mapping[str, Any]]) -> Config:
@@ -54,16 +55,20 @@ def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[s
         toml.lay(merged, section, values)
     top = Reader(merged, "", mistakes)
     profile = profiles.read(top, mistakes)
+    own_triggers = top.flag("deltas", default=False)
+    if own_triggers and profile is not None and profile.deltas is None:
+        top.wrong("deltas", value=True, mend="the profile names no triggers of our own ([deltas]); leave it false.")
     database, listen = _database(top.part("database"), mistakes)
     http = _http(top.part("http"))
     log = top.part("log")
     log_format = log.text("format", "auto", one_of=("auto", "json", "text"))
     level = log.text("level", "info", one_of=("debug", "info", "warning", "error"))
     log.done("format, level")
-    top.done("profile, quiet_hours, database, http, limits, broker, flags, services, log")
+    top.done("profile, quiet_hours, deltas, database, http, limits, broker, flags, services, log")
     if mistakes or profile is None or database is None or listen is None:
         raise ConfigError(mistakes)
-    return Config(profile, database, listen, http, {"json": True, "text": False}.get(log_format), level)
+    as_json = {"json": True, "text": False}.get(log_format)
+    return Config(profile, database, listen, http, as_json, level, profile.deltas if own_triggers else None)
 
 
 def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
@@ -81,6 +86,8 @@ def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], 
             toml.lay(merged, section, {key.removeprefix(f"{section}_"): value})
         elif key in {"profile", "quiet_hours"}:
             merged[key] = text
+        elif key == "deltas":
+            merged[key] = toml.value(text)
         else:
             mistakes.append(
                 f"{name}: is not known; variables are {ENVIRONMENT}SECTION_KEY, as in {ENVIRONMENT}HTTP_PORT."

@@ -13,7 +13,7 @@ from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
 from monitor.domain.checks.cron import Cron
 from monitor.domain.checks.db import Db
 from monitor.domain.checks.feature_flags import FeatureFlags
-from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Recount, Replies
+from monitor.domain.checks.message_throughput import History, MessageThroughput, Rates, Recent, Replies
 from monitor.domain.checks.realtime import Realtime
 from monitor.domain.checks.recent_activity import Activity, RecentActivity
 from monitor.domain.checks.service import Service
@@ -22,6 +22,7 @@ from monitor.domain.checks.triggers import Triggers
 from monitor.domain.checks.vitals import Monitor
 from monitor.domain.connection import Connections, Statements, Storage
 from monitor.domain.contention import Contention, Limits
+from monitor.domain.counting import Recount
 from monitor.domain.cron import Jobs
 from monitor.domain.probing import ServiceTarget
 from monitor.domain.runs import Runs
@@ -83,6 +84,8 @@ def checks(config: Config) -> list[Check]:
             zone=profile.zone,
             alpha=limits["alpha"],
             learning_days=int(limits["learning_days"]),
+            deltas=config.deltas is not None,
+            channels=_counting(config),
         ),
     ]
     if profile.clusters is not None:
@@ -106,6 +109,14 @@ def checks(config: Config) -> list[Check]:
         )
     )
     return made
+
+
+def _counting(config: Config) -> frozenset[str]:
+    """Give the channels without which the count may miss something."""
+    if config.deltas is not None:
+        return frozenset({config.deltas.channel})
+    channels = config.profile.channels.items()
+    return frozenset(name for name, channel in channels if MessageThroughput.name in channel.hints)
 
 
 def _realtime(profile: Profile, ttl_s: float) -> Realtime:
@@ -173,11 +184,13 @@ def pulls(
     recount: Session,
     sweep: Session,
     since: Callable[[], float],
+    *,
     heard: Callable[[], int] = lambda: 0,
+    unclaimed: Callable[[str], Sequence[str]] = lambda _: (),
 ) -> list[Pull]:
     """Make every question of the sweep; `since` says from which Unix second on the rates are to be counted.
 
-    `heard` says how many signals have been heard so far.
+    `heard` says how many signals have been heard so far, `unclaimed` which keys of a trigger's no row has explained.
 
     What a signal hints at is asked on the session of the recount, the rest on that of the sweep, so that neither waits
     for the other.
@@ -189,7 +202,14 @@ def pulls(
     jobs, keys = [job.name for job in profile.jobs], [setting.key for setting in profile.settings]
     secrets = [setting.key for setting in profile.settings if setting.secret]
     plan = {
-        "recount": Pull("message_throughput", found["recount"], recount, RECOUNT_REST_S, arguments=lambda: (CAP,)),
+        "recount": Pull(
+            "message_throughput",
+            found["recount"],
+            recount,
+            RECOUNT_REST_S,
+            on_signal=config.deltas is None,
+            arguments=lambda: (CAP,),
+        ),
         "recent": Pull("message_throughput", found["recent"], recount, 1.0, arguments=lambda: (senders,)),
         "rates": Pull("message_throughput", found["rates"], recount, 1.0, arguments=lambda: (since(),)),
         "replies": Pull("message_throughput", found["replies"], recount, 1.0, optional=True),
@@ -222,12 +242,14 @@ def pulls(
         plan["runs"] = Pull("cron", found["runs"], sweep, 1.0, optional=True, arguments=lambda: (jobs,))
     if "settings" in found:
         plan["settings"] = Pull("settings", found["settings"], sweep, 1.0, arguments=lambda: (keys, secrets))
-    return [*plan.values(), *(_rows(trigger, found, sweep) for trigger in profile.triggers if trigger.rows)]
+    return [*plan.values(), *(_rows(trigger, found, sweep, unclaimed) for trigger in profile.triggers if trigger.rows)]
 
 
-def _rows(trigger: Trigger, found: Mapping[str, Query], session: Session) -> Pull:
+def _rows(
+    trigger: Trigger, found: Mapping[str, Query], session: Session, unclaimed: Callable[[str], Sequence[str]]
+) -> Pull:
     """Count a trigger's rows, to be held against its signals; where the role may not, the catalogue is judged alone."""
-    rows, query = Rows(trigger.name), found[f"rows_{trigger.rows}"]
+    rows, query = Rows(trigger.name, unclaimed), found[f"rows_{trigger.rows}"]
     return Pull(
         "triggers", query, session, 1.0, optional=True, hinted=False, arguments=rows.arguments, dress=rows.dress
     )

@@ -98,6 +98,14 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class DeltaSettings:
+    """Our own triggers that tell each change of the messages, where they are installed, and their channel."""
+
+    channel: str
+    triggers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """How one platform is shaped. `limits` holds every threshold by its name, in the unit of its name.
 
@@ -111,6 +119,7 @@ class Profile:
     quiet_hours: QuietHours | None
     channels: Mapping[str, Channel]
     triggers: tuple[Trigger, ...]
+    deltas: DeltaSettings | None
     clusters: tuple[str, ...] | None
     flags: FlagSettings | None
     broker: BrokerSettings | None
@@ -149,6 +158,7 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
         quiet_hours=_quiet_hours(reader, zone),
         channels=channels,
         triggers=_triggers(reader.part("triggers"), channels),
+        deltas=_deltas(reader, channels),
         clusters=_clusters(reader),
         flags=targets.flags(reader, [service.name for service in services if service.started_at]),
         broker=targets.broker(reader, channels),
@@ -160,8 +170,8 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
         queries=folder / "queries",
     )
     reader.done(
-        "platform, zone, senders, quiet_hours, channels, triggers, clusters, flags, broker, jobs, services, settings, "
-        "limits"
+        "platform, zone, senders, quiet_hours, channels, triggers, deltas, clusters, flags, broker, jobs, services, "
+        "settings, limits"
     )
     return profile
 
@@ -214,6 +224,17 @@ def _triggers(reader: Reader, channels: Mapping[str, Channel]) -> tuple[Trigger,
         triggers.append(Trigger(name, relation, channel, match, part.texts("hints", one_of=HINTED), *_proof(part)))
         part.done("table, channel, match, hints, rows, key, hash")
     return tuple(triggers)
+
+
+def _deltas(reader: Reader, channels: Mapping[str, Channel]) -> DeltaSettings | None:
+    if not reader.has("deltas"):
+        return None
+    part = reader.part("deltas")
+    channel, triggers = part.text("channel", needed=True), part.texts("triggers")
+    part.done("channel, triggers")
+    if channel in channels or len(channel.encode()) > 63:
+        part.wrong("channel", channel, "give a channel of our own, 1 to 63 bytes; the platform's are its own.")
+    return DeltaSettings(channel, triggers)
 
 
 def _proof(part: Reader) -> tuple[str, str, str]:

@@ -46,6 +46,7 @@ def test_plan(capsys, file, command):
         "127.0.0.1:5432/huph as huph_monitor",
         "messages, conversations, notifications",
         "trg_messages_notify, trg_conversations_notify",
+        "Messages: counted anew at each signal.",
         "Broker: none configured",
         "Feature flags: /opt/huph/.env",
         "Jobs: follow_up, retention_sweep",
@@ -55,6 +56,13 @@ def test_plan(capsys, file, command):
     ):
         assert word in err
     assert "hunter2" not in err
+
+
+def test_scheme(capsys, file):
+    """A dry run says by which triggers of our own the messages are counted, where they are used."""
+    file.write_text(f"deltas = true\n{GOOD}", encoding="utf-8")
+    _, _, err = run(capsys, "--dry-run", "--config", str(file))
+    assert "Messages: counted by our own triggers huph_monitor_deltas_insert, huph_monitor_deltas_update, " in err
 
 
 def test_mistakes(capsys, file):

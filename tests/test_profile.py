@@ -78,6 +78,37 @@ def test_trigger_hints(tmp_path):
     one(refused(tmp_path, toml), "triggers.trg_cluster_assignments_notify.hints is 'db'", "cluster_coverage")
 
 
+def test_deltas(tmp_path):
+    """Our own triggers are used when the configuration or the environment says so, and not by themselves."""
+    assert read(tmp_path).deltas is None
+    assert read(tmp_path, f"deltas = false\n{GOOD}").deltas is None
+    for told in (
+        read(tmp_path, f"deltas = true\n{GOOD}"),
+        read(tmp_path, GOOD, {"HUPH_MONITOR_DELTAS": "true"}),
+    ):
+        assert told.deltas is not None
+        assert told.deltas == told.profile.deltas
+        assert (told.deltas.channel, len(told.deltas.triggers)) == ("huph_monitor_deltas", 4)
+    one(refused(tmp_path, f"deltas = 1\n{GOOD}"), "deltas is 1", "true or false")
+
+
+@pytest.mark.parametrize(
+    ("channel", "words"),
+    [("messages", ("deltas.channel is 'messages'",)), ("x" * 64, ("deltas.channel", "63")), ("", ("deltas.channel",))],
+)
+def test_deltas_refused(tmp_path, channel, words):
+    """The channel of our own triggers is one of our own."""
+    toml = profiled(tmp_path, 'channel = "huph_monitor_deltas"', f'channel = "{channel}"')
+    one(refused(tmp_path, toml), *words)
+
+
+def test_no_triggers_of_our_own(tmp_path):
+    """Where the profile names none, they cannot be used."""
+    toml = profiled(tmp_path, "[deltas]", "[deltas_of_another]")
+    mistakes = refused(tmp_path, f"deltas = true\n{toml}")
+    assert [mistake.split(":")[0] for mistake in mistakes] == ["deltas_of_another", "deltas is True"]
+
+
 def test_trigger_proof(tmp_path):
     """A trigger may name the query of its rows, the key that names one, and the hash of its accepted definition."""
     toml = profiled(tmp_path, 'rows = "notifications"', 'rows = "news"\nhash = "0123456789ab"')

@@ -72,6 +72,7 @@ def _plan(loaded: config.Config) -> int:
     _say(f"Database {loaded.database.label} as {loaded.database.role or 'the default role'}.")
     _say(f"Channels: {', '.join(profile.channels)}.")
     _say(f"Triggers: {', '.join(trigger.name for trigger in profile.triggers)}.")
+    _say(f"Messages: {_counted(loaded)}.")
     parts = {
         "Broker": _shown(profile.broker.url) if profile.broker is not None else "",
         "Feature flags": _flags(profile.flags) if profile.flags is not None else "",
@@ -84,6 +85,13 @@ def _plan(loaded: config.Config) -> int:
         _say(f"{name}: {told}." if told else f"{name}: none configured, not watched.")
     _say(f"Page: http://{host}:{http.port}{http.base_path}")
     return 0
+
+
+def _counted(loaded: config.Config) -> str:
+    """Say how they are counted."""
+    if loaded.deltas is None:
+        return "counted anew at each signal"
+    return f"counted by our own triggers {', '.join(loaded.deltas.triggers)}"
 
 
 def _flags(flags: FlagSettings) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from monitor.domain import document, folding, patch
 from monitor.domain.change import Change, Document
-from monitor.domain.checks import message_throughput
+from monitor.domain.checks import message_throughput, triggers
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.cron import Memory as CronMemory
 from monitor.domain.connection import Pulse
@@ -74,6 +74,13 @@ class Board:
         """Say up to which instant of the database's clock (Unix seconds) the rates of the day have been counted."""
         return self._rates.now or None
 
+    def unclaimed(self, trigger: str) -> list[str]:
+        """Give the keys of this trigger's signals that no row has explained so far."""
+        watch = self._watches.get("triggers")
+        memory = watch.judgement.memory if watch is not None else None
+        proving = memory.proving.get(trigger) if isinstance(memory, triggers.Memory) else None
+        return proving.unclaimed() if proving is not None else []
+
     def series(self, name: str, at: At) -> Mapping[str, object] | None:
         """Give one of the long series that the document does not carry; None when there is none of that name."""
         watch = self._watches.get("message_throughput")
@@ -85,10 +92,9 @@ class Board:
             case "db_latency":
                 return self._latency.read(at.wall)
             case "messages":
-                if not isinstance(memory, message_throughput.Memory) or memory.window is None:
+                if not isinstance(memory, message_throughput.Memory) or memory.counting.window is None:
                     return None
-                window = memory.window
-                return message_seconds(window.as_of(at.mono), memory.snapshot, window.within(at.mono))
+                return message_seconds(memory.counting, memory.counting.window, at.mono)
             case _ if name.startswith("cron_runs:"):
                 cron = self._watches.get("cron")
                 jobs = cron.judgement.memory if cron is not None else None
@@ -153,16 +159,16 @@ class Board:
         return touched | self._pass_on(touched, signal.at)
 
     def _pass_on(self, touched: set[str], at: At) -> set[str]:
-        """Let the others judge what these have to tell, where that has changed; give their keys."""
+        """Let the others judge what these have to tell, where it is new; give their keys."""
         reached = set()
         for teller in [watch for key, watch in self._watches.items() if key in touched]:
-            if teller.judgement.tells == teller.told:
-                continue
-            teller.told = news = teller.judgement.tells
-            for key, watch in self._watches.items():
-                if watch.concerns(news):
-                    watch.take(Sample(at, news), news)
-                    reached.add(key)
+            news = [fact for fact in teller.judgement.tells if fact not in teller.told]
+            teller.told = teller.judgement.tells
+            for fact in news:
+                for key, watch in self._watches.items():
+                    if watch.concerns(fact):
+                        watch.take(Sample(at, fact), fact)
+                        reached.add(key)
         return reached
 
     def _record(self, signal: Signal) -> None:

@@ -101,6 +101,7 @@ class Committed:
     """Columns of rows_NAME.sql: the rows that were committed since an earlier snapshot, the newest first.
 
     `now` and `created` are Unix seconds of the database's clock; `transaction` is the row's xmin, as PostgreSQL has it.
+    `unexplained` counts the keys that were asked about and that no row bears.
     """
 
     snapshot: str
@@ -108,6 +109,7 @@ class Committed:
     identity: list[str]
     transaction: list[str]
     created: list[float]
+    unexplained: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,14 @@ from monitor.domain.window import SPAN_S, Tally
 
 @dataclass(frozen=True, slots=True)
 class Unexplained:
-    """So many signals of a channel that no committed row explains: another program sends there, or a row is gone."""
+    """So many signals of a channel that no row explains: another program sends there, or a row is gone again.
+
+    Found out at the monotonic second `mono`.
+    """
 
     channel: str
     count: int
+    mono: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,9 @@ class Oddities:
         """Count payloads that could not be read."""
         return replace(self, unreadable=_add(self.unreadable, channel, count, mono)) if count else self
 
-    def not_explained(self, facts: Unexplained, mono: float) -> Oddities:
+    def not_explained(self, facts: Unexplained) -> Oddities:
         """Count signals that no row explains."""
-        return replace(self, unmatched=_add(self.unmatched, facts.channel, facts.count, mono))
+        return replace(self, unmatched=_add(self.unmatched, facts.channel, facts.count, facts.mono))
 
     def reason(self) -> Reason | None:
         """Name the oddest channel, with both numbers."""

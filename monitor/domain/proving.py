@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.catalogue import RowsSeen
+from monitor.domain.claims import Claims
 from monitor.domain.heard import Heard
 from monitor.domain.signal import At
 from monitor.domain.window import SPAN_S
@@ -90,6 +91,7 @@ class Proving:
     settle_s: float
     hold_s: float
     heard: Heard = field(default_factory=Heard)
+    claims: Claims = field(default_factory=Claims)
     proven: float | None = None
     fit_since: float = -math.inf
     last: tuple[RowsSeen, At] | None = None
@@ -105,7 +107,8 @@ class Proving:
 
     def hear(self, key: str | None, mono: float) -> Proving:
         """Remember a signal."""
-        return replace(self, heard=self.heard.add(key, mono))
+        claims = self.claims.add([key], mono) if key is not None else self.claims
+        return replace(self, heard=self.heard.add(key, mono), claims=claims)
 
     def overhear(self, mono: float) -> Proving:
         """Remember that there were signals which nobody read."""
@@ -117,7 +120,13 @@ class Proving:
         if self.last is not None and seen.since == self.last[0].rows.snapshot:
             before, since = self.last
             pending = (*pending, Span(before.asked, before.rows.now, since, at, seen))[-PENDING:]
-        return replace(self, last=(seen, at), pending=pending)
+        # What was looked for has been found, or nobody bears it.
+        claims = self.claims.without([*seen.rows.identity, *self.unclaimed(seen.asked)])
+        return replace(self, last=(seen, at), pending=pending, claims=claims)
+
+    def unclaimed(self, before: float = math.inf) -> list[str]:
+        """Give the keys that were heard before this monotonic second, and that no row has explained so far."""
+        return self.claims.due(before)
 
     def deafen(self) -> Proving:
         """Something may have been missed: what was not judged by now never will be."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from monitor.domain.counting import Counting
 from monitor.domain.usual import Band
 from monitor.domain.verdict import instant
+from monitor.domain.window import Window
 
 STEP_S = 300
 DAY_S = 86_400
@@ -62,10 +64,12 @@ class Latency:
         return {"as_of": instant(unix), "points": points}
 
 
-def message_seconds(as_of: int, snapshot: str, seconds: Mapping[int, int]) -> dict[str, object]:
-    """Give the counted seconds of a window with the snapshot that they were seen in, so that anyone can check them."""
+def message_seconds(counting: Counting, window: Window, mono: float) -> dict[str, object]:
+    """Give the counted seconds of a window with the snapshot that they are true of, so that anyone can check them."""
     return {
-        "as_of": instant(as_of),
-        "snapshot": snapshot,
-        "seconds": {str(second): count for second, count in seconds.items()},
+        "as_of": instant(window.as_of(mono)),
+        "snapshot": counting.snapshot,
+        "scheme": counting.scheme,
+        "in_sync": counting.in_sync,
+        "seconds": {str(second): count for second, count in window.within(mono).items()},
     }

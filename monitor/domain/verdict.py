@@ -45,7 +45,7 @@ class Judgement(Generic[Memory]):
     `reasons` stand in the order of the catalogue, all that are true; `holds_until` is the monotonic second at which
     the judgement changes by itself (a closed end: at that second it has changed); `since` is the Unix time of the
     first observation of a trouble that was confirmed later; `look_again` asks for a new answer, because the old one no
-    longer says enough; `tells` is a fact that other checks take whenever it has changed.
+    longer says enough; `tells` are facts that other checks take when they are new.
     """
 
     memory: Memory
@@ -56,7 +56,7 @@ class Judgement(Generic[Memory]):
     since: float | None = None
     look_again: bool = False
     pending: Params | None = None
-    tells: object | None = None
+    tells: tuple[object, ...] = ()
 
 
 def primary(reasons: Sequence[Reason]) -> Reason | None:

@@ -40,7 +40,7 @@ class Watch:
     flips: tuple[float, ...] = ()
     flapping: bool = False
     blocked: bool = False
-    told: object | None = None
+    told: tuple[object, ...] = ()
 
     @property
     def key(self) -> str:

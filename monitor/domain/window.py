@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SPAN_S = 300
 CAP = 4096
@@ -14,7 +14,7 @@ MARGIN_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The histogram of one recount: rows per sender and whole second of the database's clock.
+    """The histogram of one recount, or of a ledger: rows per sender and whole second of the database's clock.
 
     A row belongs to the window of the whole second T when its second is >= T - 300. There is no upper edge: a row that
     an application's fast clock stamped in the future is counted, as SQL counts it. What lies beyond the cap is kept as
@@ -53,7 +53,8 @@ class Window:
         for second, senders in self.seconds.items():
             if second >= oldest:
                 for sender, count in senders.items():
-                    counts[sender] = counts.get(sender, 0) + count
+                    if count > 0:
+                        counts[sender] = counts.get(sender, 0) + count
         if self.beyond:
             counts[""] = self.beyond
         return counts
@@ -61,7 +62,32 @@ class Window:
     def within(self, mono: float) -> dict[int, int]:
         """Give the rows per second of the window that ends at `mono`."""
         oldest = self.as_of(mono) - SPAN_S
-        return {second: sum(senders.values()) for second, senders in self.seconds.items() if second >= oldest}
+        counted = {
+            second: sum(max(count, 0) for count in senders.values())
+            for second, senders in self.seconds.items()
+            if second >= oldest
+        }
+        return {second: count for second, count in counted.items() if count}
+
+    @property
+    def size(self) -> int:
+        """Say how many numbers it holds."""
+        return sum(map(len, self.seconds.values()))
+
+    def plus(self, rows: Iterable[tuple[int, str, int]], oldest: int) -> Window:
+        """Add rows that came (or went: less than nothing) per second and sender; let go of what is before `oldest`.
+
+        Less than nothing is kept, since what it was taken from may still be added, but counts as nothing.
+        """
+        seconds = {second: senders for second, senders in self.seconds.items() if second >= oldest}
+        for second, sender, count in rows:
+            if second >= oldest:
+                senders = dict(seconds.get(second, {}))
+                senders[sender] = senders.get(sender, 0) + count
+                seconds[second] = {who: n for who, n in senders.items() if n}
+                if not seconds[second]:
+                    del seconds[second]
+        return replace(self, seconds=seconds)
 
     def next_change(self, mono: float) -> float:
         """Give the monotonic second at which the oldest bucket leaves the window by itself."""

@@ -46,6 +46,8 @@ BROKER = form(
     listens=FLAG,
 )
 CONNECTIONS = form(active=COUNT, idle=COUNT, idle_in_transaction=COUNT, used=COUNT, max=COUNT, ours=COUNT)
+SCHEME = said(one_of("recount", "deltas"), "Counted anew at each signal, or moved by our own triggers' signals.")
+IN_SYNC = said(FLAG, "Whether no signal can have been missed since the count began.")
 PROOF = form("from to rows signals", rows=COUNT, signals=COUNT, **{"from": TIME, "to": TIME})
 USUAL = form("count usual spread", count=COUNT, usual=AMOUNT, spread=AMOUNT, spike_from=AMOUNT, drop_to=AMOUNT)
 CHECKS: Mapping[str, Schema] = {
@@ -134,6 +136,8 @@ CHECKS: Mapping[str, Schema] = {
         count_5m=COUNT,
         by_sender=by_name(COUNT),
         as_of=TIME,
+        scheme=SCHEME,
+        in_sync=IN_SYNC,
         newest_at=TIME,
         count_60m=COUNT,
         window={**form("start", start=TIME), "additionalProperties": COUNT},
@@ -241,9 +245,11 @@ DOCUMENT = form(
 )
 SERIES: Mapping[str, Schema] = {
     "messages": form(
-        "as_of snapshot seconds",
+        "as_of snapshot scheme in_sync seconds",
         as_of=TIME,
-        snapshot=said(TEXT, "pg_current_snapshot() of the recount, so that anyone can check it."),
+        snapshot=said(TEXT, "The pg_snapshot in which anyone finds the same count."),
+        scheme=SCHEME,
+        in_sync=IN_SYNC,
         seconds=said(by_name(COUNT), "Messages of the last 5 minutes by the Unix second that they were written in."),
     ),
     "message_rates": form(

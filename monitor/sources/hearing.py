@@ -73,12 +73,13 @@ def quoted(name: str) -> str:
 class LastWords(asyncio.Protocol):
     """Stands between a transport and asyncpg's protocol, and remembers with which words the server ended us.
 
-    asyncpg itself cannot say it of a session that was idle.
+    asyncpg itself cannot say it of a session that was idle. `torn` says that the connection was reset or timed out.
     """
 
     def __init__(self, within: asyncio.Protocol) -> None:
         self._within = within
         self._last = b""
+        self.torn = False
         # Bound once: this is called for every read.
         self._received = within.data_received
 
@@ -93,6 +94,7 @@ class LastWords(asyncio.Protocol):
         self._received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.torn = exc is not None
         self._within.connection_lost(exc)
 
     def eof_received(self) -> bool | None:

@@ -66,6 +66,7 @@ class Listener:
         sample_s: float,
         connect_timeout_s: float,
         deadline_s: float,
+        deltas: str | None = None,
         queue_warn_pct: float = 1,
         queue_drop_pct: float = 10,
         clock: Clock,
@@ -74,9 +75,10 @@ class Listener:
         catch_up: Callable[[], Awaitable[bool]],
     ) -> None:
         self._target = target
-        self._channels = channels
+        self._channels = channels if deltas is None else {**channels, deltas: ()}
         self._hinting = [trigger for trigger in triggers if trigger.hints]
         self._speaker = speaker
+        self._deltas = deltas
         self._sample_s = sample_s
         self._connect_timeout_s = connect_timeout_s
         self._warn_pct, self._drop_pct = queue_warn_pct, queue_drop_pct
@@ -201,6 +203,9 @@ class Listener:
                 for text in texts:
                     self._canary.heard(text)
                 continue
+            if channel == self._deltas:
+                self._tell_all(at, channel, texts)
+                continue
             signals = self._read_all(at, channel, texts)
             self._emit(signals)
             hints = dict.fromkeys(self._channels[channel])
@@ -209,6 +214,13 @@ class Listener:
                     hints |= dict.fromkeys(trigger.hints)
             for check in hints:
                 self._hint(check)
+
+    def _tell_all(self, at: At, channel: str, texts: Sequence[str]) -> None:
+        """Tell what our own triggers say; what is not read any more is nothing that anybody may count on."""
+        readable = self._budget(channel, len(texts), int(at.mono))
+        told = [payload.read_deltas(text) for text in texts[:readable]]
+        for deltas in told if readable == len(texts) else [*told, payload.ANEW]:
+            self._emit(Sample(at, deltas))
 
     def _read_all(self, at: At, channel: str, texts: Sequence[str]) -> Event | Burst:
         """Read what came at once on a channel, as far as its share of this second goes."""
@@ -306,5 +318,7 @@ class Listener:
 
 
 def _ended(words: LastWords | None) -> Cause:
-    """Name how the connection ended: by the server's own words, or without any."""
-    return "terminated" if words is not None and words.sqlstate == "57P01" else "closed"
+    """Name how the connection ended: by the server's own words, torn, or without a word."""
+    if words is not None and words.sqlstate == "57P01":
+        return "terminated"
+    return "reset" if words is not None and words.torn else "closed"

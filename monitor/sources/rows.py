@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from monitor.domain.catalogue import Committed, RowsSeen
 
 CAP = 2000
@@ -9,15 +11,19 @@ CAP = 2000
 
 
 class Rows:
-    """Remembers up to which snapshot the rows of a trigger have been told."""
+    """Remembers up to which snapshot the rows of a trigger have been told.
 
-    def __init__(self, trigger: str) -> None:
+    `unclaimed` gives the keys of signals that no row has explained so far.
+    """
+
+    def __init__(self, trigger: str, unclaimed: Callable[[str], Sequence[str]] = lambda _: ()) -> None:
         self._trigger = trigger
+        self._unclaimed = unclaimed
         self._told: str | None = None
 
-    def arguments(self) -> tuple[str | None, int]:
-        """Give what the query takes: the snapshot of the last answer that was emitted, and how many rows at most."""
-        return self._told, CAP
+    def arguments(self) -> tuple[str | None, int, list[str]]:
+        """Give what the query takes: the snapshot of the last answer, how many rows at most, and keys to look for."""
+        return self._told, CAP, list(self._unclaimed(self._trigger))
 
     def dress(self, rows: Committed, asked: float) -> RowsSeen:
         """Make the facts of an answer that is emitted now."""

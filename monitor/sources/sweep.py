@@ -29,7 +29,8 @@ class Pull:
 
     It is asked in every `every`-th sweep, or at a pace of its own (`pace_s`), with `arguments` made anew each time. An
     `optional` one may be turned away without a word to the check. One that is not `hinted` is asked in its sweeps only,
-    unless it was not answered yet. `dress` makes of the answer, and the monotonic second before it was asked for, the
+    unless it was not answered yet; one that is not asked `on_signal` also when the board wishes, but not whenever the
+    platform signals. `dress` makes of the answer, and the monotonic second before it was asked for, the
     facts that are emitted.
     """
 
@@ -40,6 +41,7 @@ class Pull:
     every: int = 1
     optional: bool = False
     hinted: bool = True
+    on_signal: bool = True
     arguments: Callable[[], Sequence[object]] = tuple
     dress: Callable[[Any, float], object] = lambda facts, _: facts
     pace_s: float | None = None
@@ -66,9 +68,9 @@ class Puller:
         self._began: float | None = None
         self._longest = 0.0
 
-    def look(self) -> None:
-        """Ask as soon as it has rested."""
-        if self.pull.hinted or not self._answered:
+    def look(self, *, wished: bool = False) -> None:
+        """Ask as soon as it has rested; `wished` by the board, or because of a signal."""
+        if (self.pull.hinted and (wished or self.pull.on_signal)) or not self._answered:
             self._wake.set()
 
     async def answer(self) -> bool:
@@ -151,16 +153,16 @@ class Sweep:
         self._pullers = [Puller(pull, sweep_s, clock, emit, hint) for pull in pulls]
         self._sweep_s, self._clock, self._emit = sweep_s, clock, emit
 
-    def look(self, check: str) -> None:
-        """Look at this check again: an event hinted at it, or what hid it is gone."""
+    def look(self, check: str, *, wished: bool = False) -> None:
+        """Look at this check again: a signal hinted at it, or the board wishes it."""
         for puller in self._pullers:
             if puller.pull.check == check:
-                puller.look()
+                puller.look(wished=wished)
 
     def look_everywhere(self) -> None:
         """Look at everything again."""
         for puller in self._pullers:
-            puller.look()
+            puller.look(wished=True)
 
     async def answer(self, query: str) -> bool:
         """Have this question asked anew, at once; say whether the database was reached."""

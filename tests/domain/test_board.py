@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
+
+from monitor.domain.board import Board
+from monitor.domain.checks.db import Db
+from monitor.domain.checks.message_throughput import MessageThroughput
+from monitor.domain.checks.vitals import Monitor
+from monitor.domain.ledger import Deltas
 from monitor.domain.runs import Runs
 from monitor.domain.signal import Event, Gap, Sample, Tick, Trouble
 from monitor.domain.verdict import instant
 from tests.domain import build
 from tests.domain.build import (
+    JAKARTA,
     NOON,
     activity,
     answer,
@@ -21,6 +29,7 @@ from tests.domain.build import (
     pulse,
     rates,
     recount,
+    vitals,
 )
 
 CHILDREN = ("realtime", "triggers", "recent_activity", "message_throughput")
@@ -485,6 +494,49 @@ def test_transitions_of_one_change():
     assert list(one.document["transitions"])[-5:] == [str(one.seq), *(f"{one.seq}.{number}" for number in range(1, 5))]
 
 
+def counting_board(*, others=True):
+    """A board that counts by our own triggers, with or without who takes what that finds."""
+    throughput = MessageThroughput(senders=("user", "bot"), zone=JAKARTA, deltas=True)
+    every = [Db(), throughput, *([Monitor(version="0.1.0")] if others else [])]
+    return Board(
+        platform="huph", zone="Asia/Jakarta", version="0.1.0", senders=("user", "bot"), checks=every, at=at(0, NOON)
+    )
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_news(others):
+    """What a check has found and tells is taken by the others in the same change, and once."""
+    one = counting_board(others=others)
+    play(one, sample(0, pulse(answer())), *([sample(0, vitals())] if others else []))
+    play(
+        one, *(sample(second, facts) for second, facts in ((1, heard(1)), (2, recount(rows={})), (3, recount(rows={}))))
+    )
+    play(one, sample(4, recount(rows={10: 7})))
+    change = one.apply(sample(6, heard(5)))
+    assert change.patch["checks"]["message_throughput"]["detail"]["count_5m"] == 7
+    if others:
+        assert change.patch["monitor"]["reason"] == "monitor.drift"
+        assert change.patch["monitor"]["params"] == {"rows": 7, "at": instant(NOON + 6)}
+        assert one.apply(sample(7, heard(7))) is None
+    else:
+        assert "monitor" not in change.patch
+
+
+def test_a_wish_to_count_anew():
+    """A signal that says "count anew" asks for a recount, and a signal that can be counted does not."""
+    one = counting_board()
+    play(one, sample(0, pulse(answer())), sample(1, heard(1)), sample(2, recount(rows={})), sample(3, recount(rows={})))
+    assert one.document["checks"]["message_throughput"]["detail"]["in_sync"] is True
+    change = one.apply(sample(4, Deltas(700, 1, ((int(NOON), "user", 2),))))
+    assert (change.look_again, one.series("messages", at(4))["snapshot"]) == (frozenset(), "701:701:")
+    assert one.series("messages", at(4))["seconds"] == {str(int(NOON)): 2}
+    assert one.apply(sample(5, Deltas(0, 0, None))).look_again == {"message_throughput"}
+
+
+def heard(second):
+    return replace(listening(), sent=at(second).mono)
+
+
 def test_series():
     """The long series are told by name; one that nobody knows, or that is not counted yet, is none."""
     one = board()
@@ -495,6 +547,8 @@ def test_series():
     assert one.series("messages", at(2)) == {
         "as_of": instant(NOON + 2),
         "snapshot": "700:700:",
+        "scheme": "recount",
+        "in_sync": False,
         "seconds": {str(int(NOON) - 9): 3},
     }
     assert one.counted_until() == NOON + 2

@@ -251,7 +251,9 @@ class Life(RuleBasedStateMachine):
             self.apply(Event(self.moment(), "messages", {"id": key}))
         now, since = self.clock(), self.snapshot if known else "another"
         self.snapshot = str(self.now)
-        seen = Committed(self.snapshot, now, [str(key) for key in rows], ["700"] * len(rows), [now - 0.5] * len(rows))
+        seen = Committed(
+            self.snapshot, now, [str(key) for key in rows], ["700"] * len(rows), [now - 0.5] * len(rows), 0
+        )
         self.ask(RowsSeen("trg_messages", self.moment().mono - 0.01, since, seen))
         if proven:
             self.now += 11

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from monitor.domain.counting import Counting
 from monitor.domain.series import DAY_S, HOUR_S, STEP_S, Latency, MessageRates, message_seconds
+from monitor.domain.window import Window
 
 NOW = 1_800_000_150.0
 """In the middle of a 5-minute window."""
@@ -99,8 +101,11 @@ def test_latency_is_bounded():
 
 def test_seconds():
     """The seconds of a window are told with the snapshot in which they were seen, keyed by text."""
-    assert message_seconds(10, "700:700:", {9: 2, 10: 1}) == {
+    window = Window(5.0, {9: {"user": 2}, 10: {"user": 1}})
+    assert message_seconds(Counting(seen="700:700:"), window, 5.5) == {
         "as_of": "1970-01-01T00:00:10.000Z",
         "snapshot": "700:700:",
+        "scheme": "recount",
+        "in_sync": False,
         "seconds": {"9": 2, "10": 1},
     }

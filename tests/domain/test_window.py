@@ -47,6 +47,22 @@ def test_edges(age, later, counted):
     assert count(window([(int(NOW) - age, "user", 1)]), MONO + later) == counted
 
 
+def test_plus():
+    """Rows that come and go are added; what has left goes, and less than nothing is kept but counts as nothing."""
+    second = int(NOW)
+    start = window([(second - 300, "user", 1), (second - 7, "user", 2)])
+    one = start.plus([(second - 7, "bot", 1), (second - 301, "bot", 9), (second + 5, "user", 4)], second - 300)
+    assert one.within(MONO) == {second - 300: 1, second - 7: 3, second + 5: 4}
+    assert one.size == 4
+    one = one.plus([(second + 5, "user", -4), (second - 7, "user", -5)], second - 299)
+    assert (one.seconds, one.per_sender(MONO)) == ({second - 7: {"user": -3, "bot": 1}}, {"bot": 1})
+    assert one.within(MONO) == {second - 7: 1}
+    one = one.plus([(second - 7, "bot", -1)], second - 299)
+    assert (one.within(MONO), one.per_sender(MONO)) == ({}, {})
+    assert one.plus([(second - 7, "user", 3)], second - 299).seconds == {}
+    assert start.within(MONO) == {second - 300: 1, second - 7: 2}
+
+
 def test_as_of():
     """The window stands at the whole second that the database's clock has begun, never at the next one."""
     one = window([], now=NOW + 0.75)

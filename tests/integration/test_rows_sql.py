@@ -24,8 +24,8 @@ async def watch(platform):
     await session.close()
 
 
-async def look(watch, since=None, query=MESSAGES, most=2000):
-    return query.read(await watch.fetch(query.sql, since, most))
+async def look(watch, since=None, query=MESSAGES, most=2000, keys=()):
+    return query.read(await watch.fetch(query.sql, since, most, list(keys)))
 
 
 async def test_since(platform, watch):
@@ -39,6 +39,14 @@ async def test_since(platform, watch):
     assert len(set(second.transaction)) == 3
     assert first.now < second.created[2] < second.created[0] < second.now
     assert (await look(watch, second.snapshot)).identity == []
+
+
+async def test_unexplained(platform, watch):
+    """Of the keys that are looked for, those are counted that no row bears, whatever they are made of."""
+    id_ = await platform.connection.fetchval(WRITE)
+    strange = ["999999999999999999", "9" * 30, "-1", "x", "", "1e3", "drop table messages"]
+    rows = await look(watch, keys=[str(id_), *strange])
+    assert rows.unexplained == len(strange)
 
 
 async def test_cap(platform, watch):
@@ -94,7 +102,7 @@ async def test_notifications(platform, watch):
 async def test_little_is_read(platform, watch):
     """Neither question reads the table: an index gives the newest, and no more than were asked for."""
     for query in (MESSAGES, NOTIFICATIONS):
-        rows = await watch.fetch(f"explain {query.sql}", "3:3:", 2000)
+        rows = await watch.fetch(f"explain {query.sql}", "3:3:", 2000, [])
         told = "\n".join(row[0] for row in rows)
         assert "Index Scan" in told
         assert "Limit" in told

@@ -167,6 +167,8 @@ CHECKS: Json = {
     "message_throughput": entry(
         {
             "count_5m": 15,
+            "scheme": "deltas",
+            "in_sync": True,
             "by_sender": {"user": 9, "bot": 6},
             "as_of": LATE,
             "newest_at": LATE,
@@ -295,7 +297,13 @@ DOCUMENT: Json = {
 }
 EVIDENCE = dict.fromkeys([*CHECKS, *(f"services/{name}" for name in SERVICES), "cron", "settings", "monitor"], LATE)
 SERIES: Json = {
-    "messages": {"as_of": LATE, "snapshot": "7:9:", "seconds": {"1780000000": 4}},
+    "messages": {
+        "as_of": LATE,
+        "snapshot": "7:9:",
+        "scheme": "deltas",
+        "in_sync": True,
+        "seconds": {"1780000000": 4},
+    },
     "message_rates": {
         "as_of": LATE,
         "start": EARLY,

@@ -17,10 +17,11 @@ from structlog.testing import capture_logs
 
 from monitor.clock import SystemClock
 from monitor.database import Session, Target
+from monitor.domain.ledger import Deltas
 from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.signal import Burst, Event, Gap, Sample
 from monitor.sources.canary import TEST_CHANNEL
-from monitor.sources.listener import Listener
+from monitor.sources.listener import READ_PER_S, Listener
 from tests.fakes import Recorder
 
 CHANNELS = {
@@ -29,6 +30,7 @@ CHANNELS = {
     "cluster_assignments": (),
 }
 APPLICATION = "huph-monitor listen"
+SIGNAL = '{"x":"700","q":1,"d":[[5,"user",2]]}'
 
 
 class Kept(Listener):
@@ -50,7 +52,7 @@ class Scene:
     `then` is told each of them too, at its very moment.
     """
 
-    def __init__(self, dsn, speaker, *, channels, sample_s, deadline_s, then, caught_up=True):
+    def __init__(self, dsn, speaker, *, channels, sample_s, deadline_s, then, caught_up=True, deltas=None):
         self.said = Recorder()
         self._then = then
         self.caught_up = caught_up
@@ -61,6 +63,7 @@ class Scene:
             sample_s=sample_s,
             connect_timeout_s=2,
             deadline_s=deadline_s,
+            deltas=deltas,
             clock=SystemClock(),
             emit=self._hear,
             hint=self._hear,
@@ -106,10 +109,12 @@ class Scene:
 
 
 @asynccontextmanager
-async def listening(dsn, speaker_dsn=None, *, channels=CHANNELS, sample_s=3600.0, deadline_s=3.0, then=lambda *_: None):
+async def listening(
+    dsn, speaker_dsn=None, *, channels=CHANNELS, sample_s=3600.0, deadline_s=3.0, then=lambda *_: None, deltas=None
+):
     """Let a listener listen meanwhile, with a speaker on the same database or on another."""
     speaker = Session(Target.of(speaker_dsn or dsn), "speaker", 2)
-    scene = Scene(dsn, speaker, channels=channels, sample_s=sample_s, deadline_s=deadline_s, then=then)
+    scene = Scene(dsn, speaker, channels=channels, sample_s=sample_s, deadline_s=deadline_s, then=then, deltas=deltas)
     task = asyncio.get_running_loop().create_task(scene.listener.run())
     try:
         yield scene
@@ -641,3 +646,35 @@ async def test_end_while_shut(door):
     async with asyncio.timeout(1):
         async with listening(door.dsn):
             await asyncio.sleep(0)
+
+
+async def test_our_own_triggers(platform):
+    """Signals of our own triggers come as samples, in their order, hint at nothing, and their channel is proven too."""
+    async with listening(platform.monitor_dsn, deltas="ours") as scene:
+        (told,) = await scene.until(Listening, 1)
+        assert told.channels == {*CHANNELS, "ours"}
+        before = len(scene.said.seen)
+        for text in (SIGNAL, "nonsense"):
+            await platform.connection.execute("select pg_notify('ours', $1)", text)
+        assert await scene.until(Deltas, 2) == [Deltas(700, 1, ((5, "user", 2),)), Deltas(0, 0, None)]
+        assert [type(one) for one in scene.said.seen[before:]] == [Sample, Sample]
+
+
+async def test_our_own_channel_is_missed(platform):
+    """Where PostgreSQL does not list our own channel, it is asked for again, and the way proven anew."""
+    async with listening(platform.monitor_dsn, deltas="ours") as scene:
+        await scene.until(Listening, 1)
+        await scene.listener.connection.execute("unlisten ours")
+        scene.listener.wake()
+        told = await scene.until(Listening, 3)
+        assert ["ours" in one.channels for one in told] == [True, False, True]
+
+
+async def test_a_flood_of_our_own(platform):
+    """Of more signals than may be read in a second, the rest says but once that all must be counted anew."""
+    async with listening(platform.monitor_dsn, deltas="ours") as scene:
+        await scene.until(Listening, 1)
+        scene.listener._heard([("ours", SIGNAL)] * (READ_PER_S + 3))
+        told = scene.of(Deltas)
+    assert len(told) == READ_PER_S + 1
+    assert [one.rows is None for one in told[-2:]] == [False, True]

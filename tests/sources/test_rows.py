@@ -17,19 +17,21 @@ QUERY = Query("rows_messages.sql", "select", Committed)
 
 
 def answer(snapshot):
-    return {"snapshot": snapshot, "now": 1.0, "identity": [], "transaction": [], "created": []}
+    return {"snapshot": snapshot, "now": 1.0, "identity": [], "transaction": [], "created": [], "unexplained": 0}
 
 
 def test_since():
     """Each question is since the last answer, and the facts say since which, and when it was asked."""
-    rows = Rows("t")
-    assert rows.arguments() == (None, CAP)
-    first, second = Committed("a", 1.0, [], [], []), Committed("b", 2.0, [], [], [])
+    keys = {"t": ["7"], "other": ["8"]}
+    rows = Rows("t", lambda trigger: keys[trigger])
+    assert rows.arguments() == (None, CAP, ["7"])
+    keys["t"] = []
+    first, second = Committed("a", 1.0, [], [], [], 0), Committed("b", 2.0, [], [], [], 0)
     assert rows.dress(first, 7.0) == RowsSeen("t", 7.0, None, first)
-    assert rows.arguments() == ("a", CAP)
-    assert rows.arguments() == ("a", CAP)
+    assert rows.arguments() == ("a", CAP, [])
+    assert rows.arguments() == ("a", CAP, [])
     assert rows.dress(second, 8.0) == RowsSeen("t", 8.0, "a", second)
-    assert rows.arguments() == ("b", CAP)
+    assert rows.arguments() == ("b", CAP, [])
 
 
 def test_turned_away():
@@ -45,7 +47,7 @@ def test_turned_away():
         )
         async with running(Puller(pull, SWEEP_S, clock, emitted, Recorder())):
             await asyncio.sleep(75)
-        assert desk.arguments == [(None, CAP), ("a", CAP), ("a", CAP)]
+        assert desk.arguments == [(None, CAP, []), ("a", CAP, []), ("a", CAP, [])]
         first, second = [signal.facts for signal in emitted.seen if isinstance(signal, Sample)]
         assert (first.since, second.since) == (None, "a")
         # It was asked before it took its half second.

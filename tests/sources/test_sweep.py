@@ -244,6 +244,28 @@ def test_look():
     leaping(scene())
 
 
+def test_wishes():
+    """What is not asked on a signal is asked when the board wishes it; what is never hinted, not even then."""
+
+    async def scene() -> None:
+        desks = {"plain": Desk(), "wished": Desk(), "never": Desk()}
+        how: dict[str, Any] = {"plain": {}, "wished": {"on_signal": False}, "never": {"hinted": False}}
+        pulls = [Pull("a", COUNT, desk, REST_S, **how[name]) for name, desk in desks.items()]  # type: ignore[arg-type]
+        sweep = Sweep(pulls, SWEEP_S, LoopClock(), Recorder(), Recorder())
+        async with running(sweep):
+            await asyncio.sleep(1)
+            sweep.look("a")
+            await asyncio.sleep(1)
+            sweep.look("a", wished=True)
+            await asyncio.sleep(1)
+            sweep.look_everywhere()
+            await asyncio.sleep(1)
+        asked = {name: desk.asked_at for name, desk in desks.items()}
+        assert asked == {"plain": [0, 1, 2, 3], "wished": [0, 2, 3], "never": [0]}
+
+    leaping(scene())
+
+
 def test_one_does_not_wait_for_another():
     """A slow question holds no other up."""
 

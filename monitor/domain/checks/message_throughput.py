@@ -9,10 +9,13 @@ from datetime import tzinfo
 from functools import partial
 
 from monitor.domain.baseline import SLOT_S
+from monitor.domain.counting import Counting, Recount
 from monitor.domain.deviations import Counts, Episode, drop, spike
 from monitor.domain.learning import Learning
+from monitor.domain.ledger import Deltas
+from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.quiet_hours import QuietHours, counted_silence
-from monitor.domain.signal import At
+from monitor.domain.signal import At, Gap
 from monitor.domain.usual import Band, Usual, band
 from monitor.domain.verdict import Judgement, Reason, Scalar, Verdict, instant
 from monitor.domain.window import MARGIN_S, Window
@@ -25,23 +28,6 @@ WAIT_S = 10.0
 REST_S = 0.02
 """The rest between two parts of the history that is being learned."""
 CODES = {"drop": "message_throughput.drop", "spike": "message_throughput.spike"}
-
-
-@dataclass(frozen=True, slots=True)
-class Recount:
-    """Columns of recount.sql: the histogram of the last five minutes, seen in one snapshot.
-
-    One array element per second and sender, seconds ascending; `now` is the database's clock in Unix seconds, `total`
-    counts all rows of the window, `newest` is the last created_at.
-    """
-
-    snapshot: str
-    now: float
-    second: list[int]
-    sender: list[str]
-    count: list[int]
-    total: int
-    newest: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +81,7 @@ class History:
 class Memory:
     learning: Learning
     began: float
-    window: Window | None = None
-    snapshot: str = ""
-    newest: float | None = None
+    counting: Counting = field(default_factory=Counting)
     rates: Rates | None = None
     recent: Recent | None = None
     replies: Replies | None = None
@@ -112,7 +96,8 @@ class MessageThroughput:
     """Far more or fewer messages than is usual at this hour want a look; so do fixed bounds, until that is learned.
 
     The usual is learned from the platform's own weeks; `alpha` is how improbable a count must be by chance alone. The
-    first of `senders` is the one who asks, the others answer.
+    first of `senders` is the one who asks, the others answer. With `deltas` our own triggers keep the count between two
+    recounts; `channels` are those that must be heard for it.
     """
 
     max_5m: int = 300
@@ -125,10 +110,12 @@ class MessageThroughput:
     alpha: float = 1e-4
     learning_days: float = 7
     calm_s: float = CALM_S
+    deltas: bool = False
+    channels: frozenset[str] = frozenset()
 
     name = "message_throughput"
     section = "checks"
-    takes = (Recount, Rates, Recent, Replies, History)
+    takes = (Recount, Deltas, Listening, SignalLost, Gap, Rates, Recent, Replies, History)
     evidence = (Recount,)
 
     @property
@@ -141,12 +128,14 @@ class MessageThroughput:
         }
 
     def begin(self, at: At) -> Judgement[Memory]:
-        return Judgement(Memory(Learning.begin(self.zone, self.senders), at.mono))
+        counting = Counting(self.deltas, self.channels, self.senders)
+        return Judgement(Memory(Learning.begin(self.zone, self.senders), at.mono, counting))
 
     def judge(self, facts: object, previous: Judgement[Memory], at: At) -> Judgement[Memory]:
-        memory = self._learned(self._told(previous.memory, facts, at), at)
-        if (window := memory.window) is None:
-            return Judgement(memory)
+        counting = previous.memory.counting.told(facts, at)
+        memory = self._learned(self._told(replace(previous.memory, counting=counting), facts), at)
+        if (window := counting.window) is None:
+            return Judgement(memory, look_again=counting.ask)
         counts, now, waits = window.per_sender(at.mono), at.mono + window.offset, self._waits(memory, at)
         if not waits and self._knows(memory, now) and (recent := self._fresh(memory, now)) is not None:
             memory = self._compared(memory, recent, counts, now, at)
@@ -162,15 +151,12 @@ class MessageThroughput:
                 math.inf if exhausted else window.exhausted_at(),
             ),
             # Rows that did not fit into the histogram may be leaving the window: only a recount can tell.
-            look_again=exhausted,
+            look_again=exhausted or counting.ask,
+            tells=(counting.drift,) if counting.drift is not None else (),
         )
 
-    def _told(self, memory: Memory, facts: object, at: At) -> Memory:
+    def _told(self, memory: Memory, facts: object) -> Memory:
         match facts:
-            case Recount():
-                rows = zip(facts.second, facts.sender, facts.count, strict=True)
-                window = Window.of(now=facts.now, mono=at.mono, rows=rows, total=facts.total)
-                return replace(memory, window=window, snapshot=facts.snapshot, newest=facts.newest)
             case Rates():
                 return replace(memory, rates=facts)
             case Replies():
@@ -284,9 +270,11 @@ class MessageThroughput:
             "count_5m": sum(counts.values()),
             "by_sender": {sender: count for sender, count in counts.items() if sender},
             "as_of": instant(window.as_of(at.mono)),
+            "scheme": memory.counting.scheme,
+            "in_sync": memory.counting.in_sync,
         }
-        if memory.newest is not None:
-            detail["newest_at"] = instant(memory.newest)
+        if memory.counting.newest is not None:
+            detail["newest_at"] = instant(memory.counting.newest)
         if (recent := memory.recent) is not None:
             detail["count_60m"] = sum(recent.m60)
         if (rates := memory.rates) is not None and rates.window:

@@ -116,7 +116,7 @@ class Realtime:
             case Event() | Burst():
                 return self._take_signals(memory, facts, at)
             case Unexplained():
-                return replace(memory, odd=memory.odd.not_explained(facts, at.mono))
+                return replace(memory, odd=memory.odd.not_explained(facts))
             case Gap() | SignalLost():
                 return replace(memory, hearing=memory.hearing.take(facts, at), hops=memory.hops.forget())
             case Listening():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.domain.catalogue import SHOWN, WORKING, Catalogue, Found, RowsSeen, Silent, Trigger, found
 from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.oddities import Unexplained
 from monitor.domain.proving import Proving
 from monitor.domain.signal import At, Burst, Dropped, Event, Gap
 from monitor.domain.verdict import Judgement, Params, Reason, Scalar, Verdict, instant
@@ -31,6 +32,7 @@ class Memory:
     changed: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     proving: Mapping[str, Proving] = field(default_factory=dict)
     silent: Mapping[str, float] = field(default_factory=dict)
+    unexplained: tuple[Unexplained, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Triggers:
             detail=self._detail(memory, states),
             holds_until=min(changes, default=math.inf),
             since=self._since(memory, reasons),
-            tells=Silent(memory.silent) if known else None,
+            tells=(*([Silent(memory.silent)] if known else []), *memory.unexplained),
         )
 
     @staticmethod
@@ -105,8 +107,8 @@ class Triggers:
                         memory = self._take_signals(memory, trigger, facts)
             case Catalogue():
                 memory = self._take_catalogue(memory, facts, at)
-            case RowsSeen() if (proving := memory.proving.get(facts.trigger)) is not None:
-                memory = replace(memory, proving={**memory.proving, facts.trigger: proving.see(facts, at)})
+            case RowsSeen() if facts.trigger in memory.proving:
+                memory = self._take_rows(memory, facts, at)
             case Listening():
                 channels = {trigger.name: trigger.channel for trigger in self.expected}
                 heard = {name for name, channel in channels.items() if channel in facts.channels}
@@ -142,6 +144,16 @@ class Triggers:
             fired={**memory.fired, name: memory.fired.get(name, Tally()).add(mono, fired)},
             longest={**memory.longest, name: max(memory.longest.get(name, 0), signals.size)},
             proving=proving,
+        )
+
+    def _take_rows(self, memory: Memory, facts: RowsSeen, at: At) -> Memory:
+        before = memory.proving[facts.trigger]
+        strange = min(facts.rows.unexplained, len(before.unclaimed(facts.asked)))
+        channel = next(trigger.channel for trigger in self.expected if trigger.name == facts.trigger)
+        return replace(
+            memory,
+            proving={**memory.proving, facts.trigger: before.see(facts, at)},
+            unexplained=(Unexplained(channel, strange, at.mono),) if strange else memory.unexplained,
         )
 
     def _take_catalogue(self, memory: Memory, facts: Catalogue, at: At) -> Memory:

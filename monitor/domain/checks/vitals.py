@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.domain.contention import Contention
 from monitor.domain.damping import Streak, settled
+from monitor.domain.ledger import Drift
 from monitor.domain.listening import Listening, QueueHeld, SignalLost
 from monitor.domain.probing import Probe, Resolver
 from monitor.domain.signal import At, Gap
@@ -17,6 +18,8 @@ from monitor.domain.window import SPAN_S, Tally
 
 CALM_S = 60.0
 """How long the loop must be quick again."""
+DRIFT_S = 3600.0
+"""How long a reader is told that the count was not the database's."""
 APART_S = 60.0
 """How far our clock and the database's may be apart."""
 KEPT = 20
@@ -51,6 +54,8 @@ class Memory:
     exhausted: Tally = field(default_factory=Tally)
     gaps: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     deaf_since: str = ""
+    drift: Drift | None = None
+    drift_until: float = -math.inf
     heard_until: float = 0.0
 
 
@@ -70,7 +75,7 @@ class Monitor:
 
     name = "monitor"
     section = "monitor"
-    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Contention, Probe)
+    takes = (Vitals, Round, Gap, Listening, SignalLost, QueueHeld, Resolver, Contention, Probe, Drift)
     evidence = (Vitals,)
 
     @property
@@ -107,15 +112,16 @@ class Monitor:
                 since = memory.names_since if memory.names.misses else at.wall
                 names = memory.names.step(missed=not facts.answers)
                 memory = replace(memory, names=names, resolver=facts.resolver, names_since=since)
-            case Contention():
-                memory = replace(memory, queue_pct=round(facts.notify_queue_pct, 2))
+            case Contention() | Drift():
+                memory = self._take_database(memory, facts, at)
             case Probe(outcome="exhausted"):
                 memory = replace(memory, exhausted=memory.exhausted.add(at.mono))
             case _:
                 pass
         reasons = self._reasons(memory, at)
         leading = primary(reasons)
-        ends = (memory.stalled_until, memory.still_until, memory.step_until, memory.exhausted.next_change())
+        noted = (memory.stalled_until, memory.still_until, memory.step_until, memory.drift_until)
+        ends = (*noted, memory.exhausted.next_change())
         return Judgement(
             memory,
             reasons=reasons,
@@ -125,6 +131,12 @@ class Monitor:
             # What was seen before the machine stood still may be old by now, on clocks that stood still with it.
             look_again=isinstance(facts, Vitals) and facts.stood_still_s > self.still_s,
         )
+
+    @staticmethod
+    def _take_database(memory: Memory, facts: Contention | Drift, at: At) -> Memory:
+        if isinstance(facts, Drift):
+            return replace(memory, drift=facts, drift_until=at.mono + DRIFT_S)
+        return replace(memory, queue_pct=round(facts.notify_queue_pct, 2))
 
     def _take_vitals(self, memory: Memory, facts: Vitals, at: At) -> Memory:
         worst = max(facts.lag_ms if facts.lag_ms > self.lag_ms else 0.0, self._single(facts))
@@ -234,6 +246,9 @@ class Monitor:
             verdict = Verdict.WARN if why == "open_files" else Verdict.OK
             params = {"why": why, "count": counts[why], "window_min": SPAN_S // 60}
             reasons.append(Reason("monitor.clients_refused", verdict, params))
+        if memory.drift is not None and at.mono < memory.drift_until:
+            params = {"rows": memory.drift.rows, "at": instant(memory.drift.at)}
+            reasons.append(Reason("monitor.drift", Verdict.OK, params))
         return tuple(reasons)
 
     @staticmethod

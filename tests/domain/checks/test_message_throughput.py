@@ -15,11 +15,13 @@ from monitor.domain.checks.message_throughput import (
     MessageThroughput,
     Rates,
     Recent,
-    Recount,
     Replies,
     usual_band,
 )
-from monitor.domain.signal import Tick
+from monitor.domain.counting import Recount
+from monitor.domain.ledger import Deltas
+from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.signal import Gap, Tick
 from monitor.domain.verdict import Judgement, instant
 from monitor.domain.window import MARGIN_S
 from tests.domain.build import JAKARTA, NIGHT, NOON, at, codes, fold, params, recount
@@ -399,6 +401,8 @@ def test_detail():
         "count_5m": 3,
         "by_sender": {"user": 3},
         "as_of": instant(NOON),
+        "scheme": "recount",
+        "in_sync": False,
         "newest_at": instant(NOON - 9.5),
         "count_60m": 40,
         "window": {"start": instant(NOON - 300), "user": 15, "bot": 14, "counselor": 1},
@@ -409,7 +413,8 @@ def test_detail_of_nothing():
     """An empty table has no newest message and no window."""
     empty = Rates(NOON, NOON - DAY, [], [], [])
     judgement = fold(CHECK, (0, history()), (0, recount(rows={})), (0, empty), (0, hour(0)))
-    assert judgement.detail == {"count_5m": 0, "by_sender": {}, "as_of": instant(NOON), "count_60m": 0}
+    told = {"scheme": "recount", "in_sync": False, "count_60m": 0}
+    assert judgement.detail == {"count_5m": 0, "by_sender": {}, "as_of": instant(NOON), **told}
     assert judgement.headline == {"value": 0.0, "unit": "per_min"}
 
 
@@ -445,6 +450,7 @@ def test_what_it_is():
     """It is named as the brief names it, shows its limits, and only the exact count renews its evidence."""
     assert (CHECK.name, CHECK.section, CHECK.ttl_s) == ("message_throughput", "checks", 65)
     assert CHECK.limits == {"max_5m": 300, "min_60m": 1, "alpha": 1e-4, "learning_days": 7}
-    assert (CHECK.takes, CHECK.evidence) == ((Recount, Rates, Recent, Replies, History), (Recount,))
+    assert CHECK.takes == (Recount, Deltas, Listening, SignalLost, Gap, Rates, Recent, Replies, History)
+    assert CHECK.evidence == (Recount,)
     begun: Judgement[Memory] = CHECK.begin(at(0))
     assert (begun.reasons, begun.holds_until) == ((), math.inf)

@@ -548,7 +548,9 @@ def test_flood():
 
 def test_signals_that_no_row_explains():
     """They are noted for five minutes and change no verdict; of two channels the odder one is named."""
-    judgement = fold(CHECK, LISTENS, (3, Unexplained("messages", 2)), event(4, "conversations", readable=False))
+    judgement = fold(
+        CHECK, LISTENS, (3, Unexplained("messages", 2, at(3).mono)), event(4, "conversations", readable=False)
+    )
     assert codes(judgement) == NOTE | ODD
     told = {"unreadable": 0, "unmatched": 2, "channel": "messages", "window_min": 5}
     assert params(judgement, "realtime.odd_events") == told

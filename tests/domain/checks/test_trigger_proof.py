@@ -10,6 +10,7 @@ from monitor.domain.catalogue import Committed, RowsSeen, Silent, Trigger
 from monitor.domain.checks.triggers import Triggers
 from monitor.domain.heard import BLOCK, BLOCKS
 from monitor.domain.listening import Listening, SignalLost
+from monitor.domain.oddities import Unexplained
 from monitor.domain.proving import LATELY, PENDING
 from monitor.domain.signal import Burst, Dropped, Event, Gap, Tick
 from monitor.domain.verdict import instant
@@ -31,7 +32,7 @@ def signals(second, *keys, channel="messages"):
     return [(second, Event(at(second), channel, {"id": key}, size=40)) for key in keys]
 
 
-def look(second, *keys, created=None, transactions=None, since=None, trigger="trg_messages"):
+def look(second, *keys, created=None, transactions=None, since=None, trigger="trg_messages", unexplained=0):
     """The rows that were found at this second; the look before was the last one, or at `since`.
 
     They were created a second before, one after the other, and came with a transaction each, unless told otherwise.
@@ -44,6 +45,7 @@ def look(second, *keys, created=None, transactions=None, since=None, trigger="tr
         identity=[str(key) for key in keys][::-1],
         transaction=[str(one) for one in (transactions or range(many))][::-1],
         created=[NOON + CLOCK_S + one for one in instants][::-1],
+        unexplained=unexplained,
     )
     return second, RowsSeen(trigger, at(second - 0.005).mono, since, rows)
 
@@ -107,7 +109,7 @@ def test_mute(rows, code):
         assert judgement.headline == {"value": 2, "of": 3}
         assert row(judgement)["mute"] is True
         assert row(judgement)["proof"]["signals"] == 0
-        assert judgement.tells == Silent({"messages": NOON + 43})
+        assert judgement.tells == (Silent({"messages": NOON + 43}),)
 
 
 def test_mute_adds_up():
@@ -116,7 +118,7 @@ def test_mute_adds_up():
     assert params(judgement, "triggers.mute")["rows"] == 3
     assert params(judgement, "triggers.mute")["since"] == instant(NOON + CLOCK_S + 31)
     assert judgement.since == NOON + 32
-    assert judgement.tells == Silent({"messages": NOON + 73})
+    assert judgement.tells == (Silent({"messages": NOON + 73}),)
 
 
 def test_mute_heals():
@@ -124,7 +126,7 @@ def test_mute_heals():
     mute = [look(32, 1, 2, 3), back(43)]
     judgement = life(*mute, signals(50, 4), look(62, 4), back(73))
     assert codes(judgement) == {}
-    assert judgement.tells == Silent({})
+    assert judgement.tells == (Silent({}),)
     assert row(judgement)["unsignalled_5m"] == 3
 
 
@@ -141,7 +143,7 @@ def test_since_beside_another_fail():
     judgement = life(look(32, 1, 2, 3), back(43), (44, catalogue(trg_conversations="")))
     assert list(codes(judgement)) == ["triggers.missing", "triggers.mute"]
     assert judgement.since is None
-    assert judgement.tells == Silent({"messages": NOON + 43, "conversations": NOON + 44})
+    assert judgement.tells == (Silent({"messages": NOON + 43, "conversations": NOON + 44}),)
 
 
 # Leaking
@@ -160,7 +162,7 @@ def test_leaking():
         "to": instant(NOON + CLOCK_S + 31.003),
     }
     assert judgement.headline == {"value": 3, "of": 3}
-    assert judgement.tells == Silent({})
+    assert judgement.tells == (Silent({}),)
 
 
 def test_leaking_adds_up():
@@ -400,3 +402,35 @@ def test_lost_test_signal():
     """A test signal that was lost is deafness too: what was under way is not judged."""
     lost = (33, SignalLost(1, None, 77, "10.0.0.5:5432/huph"))
     assert codes(life(look(32, 1, 2, 3), lost, back(43))) == {}
+
+
+# Signals that no row explains
+
+
+def unclaimed(judgement):
+    return judgement.memory.proving["trg_messages"].unclaimed()
+
+
+def test_claimed():
+    """A signal is explained by a row that is seen; what was looked for is settled."""
+    assert unclaimed(life(signals(20, 1, 2))) == ["1", "2"]
+    assert unclaimed(life(signals(20, 1, 2), look(32, 1))) == []
+    # What was heard after the question was asked is no part of it.
+    assert unclaimed(life(signals(20, 1), signals(31.999, 2), look(32))) == ["2"]
+
+
+def test_unexplained():
+    """What no row bears is told once, by its channel."""
+    judgement = life(signals(20, 1, 2, 3), look(32, 1, unexplained=1))
+    assert judgement.tells == (Silent({}), Unexplained("messages", 1, at(32).mono))
+    # No more can be unexplained than was asked about.
+    judgement = life(look(32, 1, unexplained=1))
+    assert judgement.tells == (Silent({}),)
+
+
+def test_unexplained_is_bounded():
+    """Of very many the last thousand wait, and a hundred are looked for at once, the oldest first."""
+    judgement = life(signals(20, *range(1500)))
+    assert unclaimed(judgement) == [str(key) for key in range(500, 600)]
+    judgement = life(signals(20, *range(1500)), look(32))
+    assert unclaimed(judgement) == [str(key) for key in range(600, 700)]

@@ -244,12 +244,12 @@ def test_without_a_notify():
 
 def test_silent():
     """It tells which channels have a trigger that does not fire, since the first look that found one of them so."""
-    assert fold(CHECK, event(1)).tells is None
-    assert fold(CHECK, (1, catalogue(trg_messages="A"))).tells == Silent({})
+    assert fold(CHECK, event(1)).tells == ()
+    assert fold(CHECK, (1, catalogue(trg_messages="A"))).tells == (Silent({}),)
     first = [(3, catalogue(trg_assignments="D"))]
-    assert fold(CHECK, *first).tells == Silent({"conversations": NOON + 3})
+    assert fold(CHECK, *first).tells == (Silent({"conversations": NOON + 3}),)
     both = fold(CHECK, *first, (33, catalogue(trg_conversations="", trg_messages="R", trg_assignments="D")))
-    assert both.tells == Silent({"conversations": NOON + 3, "messages": NOON + 33})
+    assert both.tells == (Silent({"conversations": NOON + 3, "messages": NOON + 33}),)
     other = CHECK.judge(catalogue(trg_conversations=""), both, at(63))
-    assert other.tells == Silent({"conversations": NOON + 3})
-    assert CHECK.judge(catalogue(), other, at(93)).tells == Silent({})
+    assert other.tells == (Silent({"conversations": NOON + 3}),)
+    assert CHECK.judge(catalogue(), other, at(93)).tells == (Silent({}),)

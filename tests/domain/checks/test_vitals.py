@@ -8,6 +8,7 @@ import pytest
 
 from monitor.domain import patch
 from monitor.domain.checks.vitals import Monitor
+from monitor.domain.ledger import Drift
 from monitor.domain.listening import Listening, QueueHeld, SignalLost
 from monitor.domain.probing import Probe, Resolver
 from monitor.domain.signal import Gap, Tick
@@ -21,6 +22,7 @@ OVERRUN = {"monitor.sweep_overrun": "warn"}
 DNS = {"monitor.dns": "warn"}
 GAP = {"monitor.gap": "ok"}
 STEP = {"monitor.clock_step": "ok"}
+DRIFT = {"monitor.drift": "ok"}
 EXHAUSTED = Probe("dify", "exhausted", "10.0.0.7:5001")
 DEAF, HEARS = "10.255.0.1", Resolver(answers=True, resolver="10.255.0.1")
 SILENT = Resolver(answers=False, resolver=DEAF)
@@ -264,6 +266,18 @@ def test_probes_that_met_no_file():
 
 
 # Gaps of the listening connection
+
+
+def test_drift():
+    """That the count was not the database's is a note for an hour, with the number of rows; a later one replaces it."""
+    judgement = fold(CHECK, (0, vitals()), (60, Drift(77, NOON + 60)))
+    assert codes(judgement) == DRIFT
+    assert params(judgement, "monitor.drift") == {"rows": 77, "at": instant(NOON + 60)}
+    assert judgement.holds_until == at(3660).mono
+    later = CHECK.judge(Drift(5, NOON + 90), judgement, at(90))
+    assert (params(later, "monitor.drift")["rows"], later.holds_until) == (5, at(3690).mono)
+    assert codes(ticked(judgement, 3659)) == DRIFT
+    assert codes(ticked(judgement, 3660)) == {}
 
 
 def test_listener_gap():

@@ -1,4 +1,6 @@
 -- The notifications that were committed since the snapshot $1 (null: none yet), the newest first; $2 newest rows are looked at.
+-- Of the keys $3, which signals have named, those are counted that no row bears.
+-- Of the keys $3, which signals have named, those are counted that no row bears.
 -- A row's xmin has 32 bits of its transaction's 64: the rest is that of the newest transaction there is, or one less.
 -- What an application's clock stamped far ahead is left out: its instant says nothing.
 with since as materialized (
@@ -22,5 +24,7 @@ select pg_current_snapshot()::text                                             a
        coalesce(array_agg(id::text order by created_at desc, id desc), '{}')::text[]    as identity,
        coalesce(array_agg(transaction order by created_at desc, id desc), '{}')::text[] as transaction,
        coalesce(array_agg(date_part('epoch', created_at)::float8 order by created_at desc, id desc), '{}')::float8[]
-                                                                               as created
+                                                                               as created,
+       (select count(*) from unnest($3::text[]) key
+        where not exists (select from notifications where id = case when key ~ '^\d{1,18}$' then key::int8 end)) as unexplained
 from committed
