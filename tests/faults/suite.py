@@ -23,6 +23,7 @@ from tests.watched import Platform
 RECORD = "HUPH_FAULTS"
 """The file (JSON lines) to which each row's measured seconds are added, for `python -m tests.faults.report`."""
 CHECKS = 7
+OTHERS = ("sweep_s", "connect_s", "query_s")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,6 @@ class Row:
 
 BEING_BUILT: dict[str, str] = {
     "8": "a reset is called closed",
-    "10": "at a round trip of 600 ms our own questions queue on their sessions, and the database's goes stale",
     "18": "the cause is called closed, and asyncpg's own future is never retrieved",
     "19": "nobody counts yet which signals no row explains",
 }
@@ -127,12 +127,12 @@ class Scene:
     _looking: asyncio.Task[None] | None = None
 
     async def start(self, **options: Any) -> Scene:
-        """Start the daemon; `connect_s` and `query_s` are other deadlines, `limits` are further ones.
+        """Start the daemon; `sweep_s`, `connect_s` and `query_s` are not the form's, `limits` are further ones.
 
         `direct` leaves our networks out, which let everybody in and cannot say that nobody is there behind them.
         """
         await self.platform.write()
-        form = replace(self.form, **{key: options.pop(key) for key in ("connect_s", "query_s") if key in options})
+        form = replace(self.form, **{key: options.pop(key) for key in OTHERS if key in options})
         limits = f"{form.limits}\n{options.pop('limits', '')}"
         dsn = options.pop("dsn", self.platform.monitor_dsn)
         if not options.pop("direct", False):
