@@ -11,7 +11,7 @@ from random import Random
 
 from monitor.demo import history, jobs
 from monitor.demo.rhythm import Rhythm
-from monitor.domain.catalogue import Catalogue
+from monitor.domain.catalogue import Catalogue, Committed
 from monitor.domain.checks.cluster_coverage import Coverage
 from monitor.domain.checks.message_throughput import History, Rates, Recent, Recount, Replies
 from monitor.domain.checks.recent_activity import Activity
@@ -24,7 +24,7 @@ from monitor.domain.runs import Runs
 SENDERS = ("user", "bot", "counselor")
 CLUSTERS = ("Teknik", "Ekonomi dan Bisnis", "Kesehatan", "Hukum", "Seni dan Desain")
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 7 * 86_400
-FIVE, QUARTER = 5 * MINUTE, 15 * MINUTE
+FIVE, TEN, QUARTER = 5 * MINUTE, 10 * MINUTE, 15 * MINUTE
 Message = tuple[float, str, int]
 Signal = tuple[float, str, dict[str, object]]
 
@@ -75,6 +75,8 @@ class Platform:
             if said.taken_over_after is not None
         }
         self._taken = {row[0]: taken[row[4]] for row in drawn.conversations if row[4] in taken}
+        self._notices = [(row[2].timestamp(), number) for number, row in enumerate(drawn.notifications, 1)]
+        self._looked = self._noticed = begin
         self.signals = self._signals(drawn, end.timestamp())
 
     def _signals(self, drawn: history.History, end: float) -> list[Signal]:
@@ -259,6 +261,21 @@ class Platform:
             ["row"] * 4,
             [False] * 4,
         )
+
+    def rows_messages(self, now: float) -> Committed:
+        since, self._looked = self._looked, now
+        places = range(bisect_right(self._at, max(since, now - TEN)), bisect_right(self._at, now))
+        return self._committed(now, [(str(place + 1), self._at[place]) for place in reversed(places)])
+
+    def rows_notifications(self, now: float) -> Committed:
+        since, self._noticed = self._noticed, now
+        told = [(str(number), at) for at, number in self._notices if max(since, now - TEN) < at <= now]
+        return self._committed(now, told[::-1])
+
+    @staticmethod
+    def _committed(now: float, rows: list[tuple[str, float]]) -> Committed:
+        keys = [key for key, _ in rows]
+        return Committed(f"at {now}", now, keys, keys, [at for _, at in rows], 0)
 
     def connections(self, now: float) -> Connections:
         """Three sessions of the monitor, those of the traffic and of the broker; seldom one is seen at work."""

@@ -84,7 +84,7 @@ class Replay:
             self._plan(begin, self._asking(puller))
         for first, rest_s, step in (
             (0.01, self.sample_s + 0.05, self._pulse),
-            (0.03, self.sweep_s, self._listening),
+            (0.03, self.sample_s, self._listening),
             (0.06, self.sweep_s, self._broker),
             (0.02, self.sweep_s, self._read_flags),
             (self.sample_s, self.sample_s, self._vitals),
@@ -159,7 +159,7 @@ class Replay:
             puller.at_work, puller.hinted = True, False
             puller.turn += 1
             self.asked[puller.name] += 1
-            facts = self._ask(puller.name, now + 0.0005)
+            facts = puller.pull.dress(self._ask(puller.name, now + 0.0005), self._at(now).mono)
             took = 0.001 * USUAL_MS.get(puller.name, 2.0) * self.chance.lognormvariate(0, 0.4)
             sweep_s = puller.pull.interval_s(self.sweep_s)
             rest_s = min(max(puller.pull.rest_s, REST_FACTOR * min(puller.took, took)), sweep_s)
@@ -211,7 +211,8 @@ class Replay:
         self._sample(now, Pulse("127.0.0.1:5432/huph", "huph_monitor", answer, opening))
 
     def _listening(self, now: float) -> None:
-        self._sample(now, Listening(frozenset(self.config.profile.channels), self._ms(2.5)))
+        ms = self._ms(2.5)
+        self._sample(now, Listening(frozenset(self.config.profile.channels), ms, self._at(now).mono - ms / 1000))
 
     def _broker(self, now: float) -> None:
         assert self.config.profile.broker is not None

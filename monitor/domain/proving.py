@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.catalogue import RowsSeen
@@ -105,10 +106,12 @@ class Proving:
 
     # What comes in.
 
-    def hear(self, key: str | None, mono: float) -> Proving:
-        """Remember a signal."""
-        claims = self.claims.add([key], mono) if key is not None else self.claims
-        return replace(self, heard=self.heard.add(key, mono), claims=claims)
+    def hear(self, keys: Sequence[str | None], mono: float) -> Proving:
+        """Remember signals that came at once, by what each names its row with."""
+        heard = self.heard
+        for key in keys:
+            heard = heard.add(key, mono)
+        return replace(self, heard=heard, claims=self.claims.add([key for key in keys if key is not None], mono))
 
     def overhear(self, mono: float) -> Proving:
         """Remember that there were signals which nobody read."""

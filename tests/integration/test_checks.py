@@ -123,7 +123,7 @@ async def test_silence_turns_at_its_second(platform, start_daemon):
 
 async def test_an_hour_of_quiet_is_a_note(platform, start_daemon):
     """After an hour without a message the check says so, and stays ok."""
-    await platform.write(ago_s=3590)
+    await platform.write(ago_s=3597)
     follower = await (await start_daemon(platform.monitor_dsn)).settled()
     await follower.reason("recent_activity", "recent_activity.quiet", 5)
     assert verdict(follower.document, "recent_activity") == "ok"

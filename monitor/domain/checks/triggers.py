@@ -132,9 +132,7 @@ class Triggers:
         fired = len(own) + (signals.unread if not trigger.match else 0)
         proving = memory.proving
         if name in proving:
-            one = proving[name]
-            for payload in own:
-                one = one.hear(trigger.identify(payload), mono)
+            one = proving[name].hear([trigger.identify(payload) for payload in own], mono)
             proving = {**proving, name: one.overhear(mono) if signals.unread else one}
         if not fired:
             return replace(memory, proving=proving)
