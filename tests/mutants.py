@@ -26,9 +26,9 @@ def no_recount_on_reconnect() -> None:
             heard_at = time.monotonic()
         emit(engine, signal)
 
-    def look_if_heard(sweep: Sweep, check: str) -> None:
+    def look_if_heard(sweep: Sweep, check: str, **how: bool) -> None:
         if time.monotonic() < heard_at + HEARD_S:
-            look(sweep, check)
+            look(sweep, check, **how)
 
     async def say_so_at_once(_: Sweep, __: str) -> bool:
         return True

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,20 +57,20 @@ class Account:
     buckets: int = 0
     wrong: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
-    calm: Counter[bool | None] = field(default_factory=Counter)
+    calm: Counter[bool] = field(default_factory=Counter)
+    out_of_sync: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
 
     @property
-    def in_sync(self) -> float | None:
-        """The share of the samples without any fault in which the daemon said that it is in sync; None: never said."""
-        told = self.calm[True] + self.calm[False]
-        return self.calm[True] / told if told else None
+    def in_sync(self) -> float:
+        """The share of the samples without any fault in which the daemon said that it is in sync."""
+        return self.calm[True] / max(1, self.calm.total())
 
     def __str__(self) -> str:
-        share = "not told" if self.in_sync is None else f"{100 * self.in_sync:.1f} %"
         return (
             f"{self.compared} reports of {self.snapshots} snapshots compared, {self.buckets} seconds; "
-            f"{len(self.wrong)} wrong, {len(self.late)} late; in sync {share}; faults {dict(self.faults)}"
+            f"{len(self.wrong)} wrong, {len(self.late)} late; in sync {100 * self.in_sync:.1f} %, "
+            f"else after {dict(self.out_of_sync)}; faults {dict(self.faults)}"
         )
 
 
@@ -83,8 +83,8 @@ class Oracle:
         self._connection: asyncpg.Connection | None = None
         self._known: deque[tuple[float, str]] = deque(maxlen=4096)
         self._on = 0
+        self._last = "the start"
         self._healed_at = 0.0
-        self._recovered_at = 0.0
         self._seen: tuple[str, str] = ("", "")
         self.open = asyncio.Event()
         self.open.set()
@@ -99,23 +99,26 @@ class Oracle:
         """Whether no fault is on, and none was a moment ago."""
         return not self._on and _now() >= self._healed_at + GRACE_S
 
-    @asynccontextmanager
-    async def fault(self, name: str, *, closed: bool = False, recovers_s: float = 0.0) -> AsyncIterator[None]:
-        """Something is broken until the end of this block; `closed` keeps the writers out meanwhile.
-
-        A daemon that does not say whether it is in sync has `recovers_s` more before it is taken at its word.
-        """
+    @contextmanager
+    def fault(self, name: str) -> Iterator[None]:
+        """Something is broken until the end of this block."""
         self.account.faults[name] += 1
+        self._last = name
         self._on += 1
-        if closed:
-            self.open.clear()
+        try:
+            yield
+        finally:
+            self._on -= 1
+            self._healed_at = _now()
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Keep the writers out until the end of this block, but those who are under way."""
+        self.open.clear()
         try:
             yield
         finally:
             self.open.set()
-            self._on -= 1
-            self._healed_at = _now()
-            self._recovered_at = max(self._recovered_at, self._healed_at + GRACE_S + recovers_s)
 
     async def reborn(self) -> None:
         """Begin anew with a PostgreSQL that has crashed, before anybody writes."""
@@ -125,12 +128,12 @@ class Oracle:
 
     async def look(self, report: Mapping[str, Any], asked_at: float) -> None:
         """Judge one report, that was asked for at this second of the loop's clock."""
-        claims = report.get("in_sync")
+        claims = report["in_sync"]
         if self.calm:
             self.account.calm[claims] += 1
-        # Who does not say whether it is in sync is taken at its word only where nothing is broken.
-        trusted = claims if claims is not None else self.calm and _now() >= self._recovered_at
-        if not trusted:
+            if claims is False:
+                self.account.out_of_sync[self._last] += 1
+        if not claims:
             return
         connection = await self._connected()
         snapshot = report["snapshot"]
@@ -141,7 +144,9 @@ class Oracle:
             known = max((one for one in self._known if one[0] <= asked_at - age_s), default=None)
             if known is not None and (missed := await connection.fetch(MISSED, known[1], snapshot, oldest, kinds)):
                 rows = [tuple(row) for row in missed]
-                self.account.late.append(f"not in the report after {asked_at - known[0]:.1f} s: {rows[:5]}")
+                self.account.late.append(
+                    f"not in the report after {asked_at - known[0]:.1f} s, {self._last}: {rows[:5]}"
+                )
 
     async def _compare(self, connection: asyncpg.Connection, report: Mapping[str, Any], oldest: int) -> None:
         expected = {row["second"]: row["n"] for row in await connection.fetch(EXPECTED, report["snapshot"], oldest)}

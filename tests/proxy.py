@@ -41,6 +41,8 @@ BLACKHOLE = Mode(swallow=True)
 """TCP opens, and nothing is ever said."""
 PARTITION = Mode(swallow=True, accept=False)
 """Not even TCP opens."""
+CLOSED = Mode(accept=False)
+"""What is open goes on, and nobody new comes in."""
 RESET = Mode(reset=True)
 REFUSE = Mode(refuse=True)
 

@@ -56,7 +56,7 @@ async def test_reset(scene):
     await scene.healed()
 
 
-@row("9", "REJECT: connections are refused", short=1, full=1, must=("db.refused",), never=("db.unreachable",))
+@row("9", "REJECT: connections are refused", short=2, full=2, must=("db.refused",), never=("db.unreachable",))
 async def test_refused(scene):
     """Refused is said at once, and we do not knock all the time: a few times a second at most."""
     await scene.start()
@@ -77,7 +77,8 @@ async def test_refused(scene):
 )  # fmt: skip
 async def test_latency(scene):
     """A long way is a slow path, no slow database; one that is longer than our patience is as good as none."""
-    await scene.start(connect_s=3)
+    # Swept every 5 s, our own questions would take longer than they may on such a way.
+    await scene.start(connect_s=3, query_s=2, sweep_s=30)
     await scene.begin()
     await both(scene, latency(600))
     await scene.shows("db.slow_path")
