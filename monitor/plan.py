@@ -126,7 +126,6 @@ def _realtime(profile: Profile, ttl_s: float) -> Realtime:
         canary_deadline_s=limits["canary_deadline_s"],
         # The broker is told of in every sample, PostgreSQL's side in every sweep.
         ttl_s=max(ttl_s, 2 * limits["sample_s"] + limits["connect_timeout_s"]),
-        triggers=profile.triggers,
         relays=broker.relays if broker is not None else {},
         broker=broker is not None,
         relay_deadline_s=limits["relay_deadline_s"],

@@ -241,7 +241,7 @@ def checks(*, quiet_hours: QuietHours | None = None, broker: bool = False) -> li
         MessageThroughput(quiet_hours=quiet_hours, senders=("user", "bot"), zone=JAKARTA),
         RecentActivity(quiet_hours=quiet_hours),
         Triggers((replace(TRIGGERS[0], rows="messages", key="id"), *TRIGGERS[1:])),
-        Realtime(CHANNELS, triggers=TRIGGERS, relays=relays, broker=broker),
+        Realtime(CHANNELS, relays=relays, broker=broker),
         Db(),
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.brokering import Broker, Relay, Relayed
-from monitor.domain.catalogue import Silent, Trigger
+from monitor.domain.catalogue import Silent
 from monitor.domain.damping import Damper
 from monitor.domain.hearing import Hearing
 from monitor.domain.listening import Listening, SignalLost
@@ -52,7 +52,6 @@ class Realtime:
     channels: Mapping[str, bool]
     canary_deadline_s: float = 3
     ttl_s: float = 65
-    triggers: tuple[Trigger, ...] = field(default=(), kw_only=True)
     relays: Mapping[str, Relay] = field(default_factory=dict, kw_only=True)
     broker: bool = field(default=False, kw_only=True)
     relay_deadline_s: float = field(default=3, kw_only=True)

@@ -14,11 +14,11 @@ from monitor.domain.oddities import Unexplained
 from monitor.domain.signal import Burst, Event, Gap, Tick
 from monitor.domain.verdict import instant, primary
 from monitor.domain.window import MARGIN_S
-from tests.domain.build import CHANNELS, NOON, TRIGGERS, at, codes, fold, listening, params, silent
+from tests.domain.build import CHANNELS, NOON, at, codes, fold, listening, params, silent
 
 CHECK = Realtime(CHANNELS)
 RELAYS = {"messages": Relay("message", ("id",)), "conversations": Relay("conversation", ("table", "id"))}
-WHOLE = Realtime(CHANNELS, triggers=TRIGGERS, relays=RELAYS, broker=True)
+WHOLE = Realtime(CHANNELS, relays=RELAYS, broker=True)
 TARGET = "http://127.0.0.1:3001"
 NOTE = {"realtime.relay_unproven": "ok"}
 ODD = {"realtime.odd_events": "ok"}
@@ -261,7 +261,7 @@ OFF = [
 @pytest.mark.parametrize(("steps", "expected"), [row[1:] for row in OFF], ids=[row[0] for row in OFF])
 def test_table_without_broker(steps, expected):
     """Without a broker only our own branch is judged, and it is noted that nobody proves the other one."""
-    check = Realtime(CHANNELS, triggers=TRIGGERS, relays=RELAYS)
+    check = Realtime(CHANNELS, relays=RELAYS)
     judgement = fold(check, *steps)
     assert codes(judgement) == expected
     assert judgement.detail["broker"] == {"state": "not_configured"}
@@ -426,7 +426,7 @@ def test_not_blocked_while_broker_is_down():
 def test_not_blocked():
     """A channel beside the realtime path is nobody's matter, and one whose triggers fire blocks nothing."""
     assert fold(WHOLE, *WELL, (3, silent())).reasons == ()
-    beside = Realtime({"messages": False}, triggers=TRIGGERS, broker=True)
+    beside = Realtime({"messages": False}, broker=True)
     assert fold(beside, *WELL, (3, silent(messages=3))).reasons == ()
 
 
