@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 CHECKS = (
     "db", "realtime", "triggers", "cluster_coverage", "recent_activity", "feature_flags", "message_throughput",
 )  # fmt: skip
-SWEEP_S = 31
+SWEEP_S = 5
 
 
 def card(page, check):
@@ -88,15 +88,15 @@ async def test_a_killed_database_turns_the_page_and_its_return_turns_it_back(pag
 
 async def test_a_dropped_trigger_turns_its_card_within_a_sweep(page, demo, start_daemon):
     """A trigger that somebody drops is named within one sweep; made again, the card turns back within one."""
-    daemon = await start_daemon(demo.info["monitor_dsn"])
+    daemon = await start_daemon(demo.info["monitor_dsn"], limits=f"sweep_s = {SWEEP_S}")
     await daemon.settled()
     await open_board(page, daemon)
     await demo.break_("drop-trigger")
-    await shows(page, "triggers", "fail", "triggers.missing", within=SWEEP_S)
+    await shows(page, "triggers", "fail", "triggers.missing", within=SWEEP_S + 2)
     await expect(card(page, "triggers")).to_contain_text("trg_messages_notify")
     await expect(card(page, "triggers").locator(".figure")).to_contain_text("3/4")
     await demo.mend("drop-trigger")
-    await shows(page, "triggers", "ok", within=SWEEP_S)
+    await shows(page, "triggers", "ok", within=SWEEP_S + 2)
 
 
 async def test_a_killed_listener_is_shown_and_heals(page, demo, start_daemon):

@@ -37,15 +37,17 @@ async def test_a_quiet_platform_is_well(platform, start_daemon):
     ("harm", "mend", "code"),
     [
         ("drop trigger trg_messages_notify on messages", None, "triggers.missing"),
-        (
+        pytest.param(
             "alter table notifications disable trigger trg_notifications_notify",
             "alter table notifications enable trigger trg_notifications_notify",
             "triggers.disabled",
+            marks=pytest.mark.prove,
         ),
-        (
+        pytest.param(
             "alter table messages enable replica trigger trg_messages_notify",
             "alter table messages enable always trigger trg_messages_notify",
             "triggers.disabled",
+            marks=pytest.mark.prove,
         ),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import asynccontextmanager
 from importlib import resources
 
@@ -130,6 +129,7 @@ async def test_only_this_database(platform, held, postgres):
             assert (await ask(held)).lock_waits == 0
 
 
+@pytest.mark.prove
 async def test_a_prepared_transaction():
     """A prepared transaction that holds a lock has no session: it is told as 0."""
     async with stage() as (own, _):
@@ -226,6 +226,7 @@ async def test_a_listener_that_does_not_read(narrow):
         assert facts.queue_holder_age_s is None
 
 
+@pytest.mark.prove
 async def test_a_standby():
     """A standby says how far behind it is; nobody queues to send signals there."""
     async with stage() as (own, _):
@@ -238,16 +239,3 @@ async def test_a_standby():
         assert facts.replay_lag_s is None or facts.replay_lag_s >= 0
         assert (facts.notify_queue_pct, facts.commit_waiters) == (0, 0)
         held.drop()
-
-
-async def test_what_it_costs(platform, held):
-    """While nobody waits it takes the database about a millisecond, planning included, however many are there."""
-    guests = [await asyncpg.connect(platform.dsn) for _ in range(40)]
-    role = await asyncpg.connect(platform.monitor_dsn)
-    try:
-        statement = await role.prepare(f"explain (analyze, format json) {CONTENTION.sql}")
-        plans = [json.loads(await statement.fetchval(0))[0] for _ in range(9)]
-    finally:
-        for one in (role, *guests):
-            one.terminate()
-    assert min(plan["Planning Time"] + plan["Execution Time"] for plan in plans) < 2

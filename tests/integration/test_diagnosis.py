@@ -112,6 +112,7 @@ async def test_a_lock(platform, start_daemon):
     assert database(follower)["detail"]["blocked"] == {}
 
 
+@pytest.mark.prove
 async def test_the_turn_to_send_signals(start_daemon):
     """Writers that wait for each other before they may send signals are told as such, not as a lock on a table."""
     async with stage() as (own, _):
@@ -201,6 +202,7 @@ async def test_our_own_share_of_the_queue(narrow, start_daemon):
         assert "db.notify_queue" not in database(follower).get("also", {})
 
 
+@pytest.mark.prove
 async def test_a_standby(start_daemon):
     """A standby is told as such, and realtime waits for it; promoted, everything is well without a restart of ours."""
     async with stage() as (own, _):

@@ -59,35 +59,6 @@ async def test_killed_and_started_again(own, start_daemon):
     assert seen == [("unknown", "ok"), ("ok", "fail"), ("fail", "ok")]
 
 
-async def test_stopped_by_somebody(own, start_daemon):
-    """Stopped in good order, PostgreSQL counts as refused; back again, the note says that it was stopped."""
-    await own.write()
-    follower = await (await start_daemon(own.monitor_dsn)).settled()
-    await busy(own)
-    await follower.until(lambda d: "connections" in d["checks"]["db"]["detail"], 3)
-    own.postgres.stop("fast")
-    await follower.reason("db", "db.refused", 2)
-    own.postgres.start()
-    await well(follower, 3)
-    await follower.reason("db", "db.restarted", 2)
-    assert follower.document["checks"]["db"]["params"]["cause"] == "stopped"
-
-
-async def test_a_crash_of_one_backend(own, start_daemon):
-    """When one session's process is killed, PostgreSQL ends all of them and recovers; the note says: a crash."""
-    import os
-    import signal
-
-    await own.write()
-    follower = await (await start_daemon(own.monitor_dsn)).settled()
-    await well(follower, 3)
-    os.kill(await own.connection.fetchval("select pg_backend_pid()"), signal.SIGKILL)
-    await follower.until(lambda d: d["checks"]["realtime"].get("reason") != "realtime.relay_unproven", 2)
-    await well(follower, 4)
-    await follower.reason("db", "db.restarted", 3)
-    assert follower.document["checks"]["db"]["params"]["cause"] == "crash"
-
-
 async def test_frozen(own, start_daemon):
     """A frozen PostgreSQL is first not seen, then hung, never "refused"; let go, it is well within seconds."""
     await own.write()
@@ -99,45 +70,6 @@ async def test_frozen(own, start_daemon):
     await well(follower, 5)
     seen = [t.get("reason") for t in follower.document["transitions"].values() if t["check"] == "db"]
     assert seen == [None, "unknown.blind", "db.hung", None]
-
-
-async def test_only_new_connections_fail(own, start_daemon):
-    """A frozen postmaster whose sessions live is told apart: old sessions answer, new ones do not."""
-    import os
-    import signal
-
-    await own.write()
-    follower = await (await start_daemon(own.monitor_dsn, limits="sweep_s = 5")).settled()
-    os.kill(own.postgres.pid, signal.SIGSTOP)
-    try:
-        await follower.reason("db", "db.no_new_connections", 20)
-        assert follower.document["checks"]["message_throughput"]["verdict"] == "ok"
-    finally:
-        os.kill(own.postgres.pid, signal.SIGCONT)
-    await well(follower, 8)
-
-
-async def test_no_connection_left(own, start_daemon):
-    """When every slot is taken while our sessions live, it is a warning that names the number of slots."""
-    import asyncpg
-
-    await own.write()
-    await own.connection.execute("alter system set max_connections = 12")
-    own.postgres.stop("fast")
-    own.postgres.start()
-    follower = await (await start_daemon(own.monitor_dsn, limits="sweep_s = 5")).settled()
-    await well(follower, 3)
-    taken = []
-    try:
-        while True:
-            taken.append(await asyncpg.connect(own.dsn))
-    except asyncpg.TooManyConnectionsError:
-        pass
-    await follower.reason("db", "db.saturated", 8)
-    assert follower.document["checks"]["db"]["verdict"] == "warn"
-    for connection in taken:
-        connection.terminate()
-    await follower.until(lambda d: d["checks"]["db"]["verdict"] == "ok", 8)
 
 
 async def test_started_before_the_platform(own, start_daemon):

@@ -91,6 +91,7 @@ async def test_an_emptied_function_is_mute(platform, watched):
     assert watched.document["checks"]["triggers"]["headline"] == {"value": 4, "of": 4}
 
 
+@pytest.mark.prove
 async def test_some_without_a_signal_leak(platform, watched):
     """Rows past the trigger among rows with their signals are counted one by one, and are not mute."""
     await platform.write(count=2)

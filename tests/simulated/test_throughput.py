@@ -33,7 +33,7 @@ def minutes_until(code, said, begin, within=2 * HOUR):
     return next(((now - begin) / MINUTE, params["sender"]) for now, said_code, params in told if said_code == code)
 
 
-@pytest.mark.parametrize(("seed", "floor"), [(1, False), (2, True)])
+@pytest.mark.parametrize(("seed", "floor"), [pytest.param(1, False, marks=pytest.mark.prove), (2, True)])
 def test_ordinary_days(seed, floor):
     """Two ordinary days and nights pass without a word."""
     begin = START + 3 * DAY
@@ -61,6 +61,7 @@ def test_night_loop():
         assert sender == "all"
 
 
+@pytest.mark.prove
 def test_outage():
     """Where somebody always writes, silence is found within ten minutes; elsewhere it takes longer, and is found."""
     begin = START + DAY + 10 * HOUR
