@@ -648,3 +648,12 @@ def test_our_own_network_is_lost():
     play(one, sample(4, build.probe(outcome="timeout")), sample(5, build.probe(outcome="timeout")))
     assert one.document["services"]["dify"]["reason"] == "unknown.blind"
     assert "fail" not in {step["to"] for step in one.document["transitions"].values()}
+
+
+def test_unclaimed():
+    """It tells which keys of a trigger's signals no row has explained; of what is not counted, none."""
+    one = board()
+    one.apply(Event(at(1), "messages", {"id": 7}))
+    assert one.unclaimed("trg_messages") == ["7"]
+    assert one.unclaimed("trg_conversations") == []
+    assert board(only=("db",)).unclaimed("trg_messages") == []

@@ -225,7 +225,7 @@ class Life(RuleBasedStateMachine):
             assert Counter(window.per_sender(mono)) == self.senders(lambda _: True, window.as_of(mono) - 300)
 
 
-TestLife = Life.TestCase
+TestLife = pytest.mark.life(Life.TestCase)
 TestLife.settings = settings(max_examples=150, stateful_step_count=60, deadline=None, database=None)
 
 

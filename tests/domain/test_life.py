@@ -9,6 +9,7 @@ from collections import Counter
 from zoneinfo import ZoneInfo
 
 import orjson
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -434,4 +435,4 @@ class Life(RuleBasedStateMachine):
 
 
 Life.TestCase.settings = settings(max_examples=120, stateful_step_count=50)
-TestLife = Life.TestCase
+TestLife = pytest.mark.life(Life.TestCase)

@@ -150,7 +150,7 @@ async def test_the_page_says_when_its_link_is_dead_and_comes_back(page, platform
     await daemon.stop()
     await page.wait_for_selector('html[data-link="lost"]', timeout=3000)
     again = await Daemon.start(tmp_path, platform.monitor_dsn, port=port)
-    await page.wait_for_selector('html[data-link="live"]', timeout=15_000)
+    await page.wait_for_selector('html[data-link="live"]', timeout=25_000)
     await again.settled()
     await shows(page, "db", "ok", within=5)
     await again.stop()

@@ -431,6 +431,7 @@ def test_never_spins(rows, asked_at):
         assert judgement.look_again is True
 
 
+@pytest.mark.life
 def test_a_month_of_the_demo():
     """In a month of the demo's jobs none is ever late or too long, seen just before and after each run begins."""
     begin = datetime(2026, 10, 1, tzinfo=UTC)
