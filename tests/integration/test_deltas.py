@@ -227,6 +227,7 @@ async def test_a_lost_listener(deltas, start_daemon):
     assert "monitor.drift" not in str(follower.document["monitor"])
 
 
+@pytest.mark.prove
 async def test_reports_equal_an_independent_count(deltas, start_daemon):
     """Under random writers, 200 reports of different snapshots equal a count of the rows visible in each."""
     daemon = await start_daemon(deltas.monitor_dsn, config=CONFIG, limits=RARELY)

@@ -116,6 +116,7 @@ async def test_a_bulk_load_past_every_trigger(platform, watched):
     await watched.reason("triggers", None, WITHIN)
 
 
+@pytest.mark.prove
 async def test_what_postgresql_does_is_no_fault(platform, watched):
     """Rolled back savepoints, late commits, updates, deletes and rows of one transaction never look like a loss."""
     own = platform.connection
