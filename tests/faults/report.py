@@ -42,8 +42,8 @@ Each row also holds, once the fault is over, that the counts are SQL's in the ve
 server's, nothing was called ok by evidence that was too old, no transaction of the platform failed or waited 50 ms for
 a lock, PostgreSQL's queue of signals is empty, and the log tells no fault of ours.
 
-Made by `HUPH_FAULTS=FILE ./dev test tests/faults` (add `-m "prove or not prove"` for the full form) and
-`python -m tests.faults.report FILE > docs/faults.md`.
+Made by `HUPH_FAULTS=FILE ./dev test tests/faults` (about half an hour; with `-k "short]"` the short form alone) and
+`python -m tests.faults.report FILE > docs/faults.md`; where a row was run twice, the newest run stands here.
 
 | # | fault | bound s | measured s | full: bound s | full: measured s |
 |---|---|---|---|---|---|
