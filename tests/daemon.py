@@ -191,7 +191,10 @@ class Daemon:
 
     async def follow(self) -> Follower:
         address = self.address.replace("http://", "ws://") + "api/v1/stream"
-        follower = Follower(await websockets.connect(address, subprotocols=["health.v1.json"], proxy=None))
+        # A daemon that stands still must not lose its reader to the reader's own impatience.
+        follower = Follower(
+            await websockets.connect(address, subprotocols=["health.v1.json"], proxy=None, ping_interval=None)
+        )
         self._followers.append(follower)
         await follower.until(lambda _: True, 5)
         return follower

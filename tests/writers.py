@@ -47,7 +47,7 @@ class Writer:
         """Write until it is over; what a fault or a deadlock takes away is lost, as it is for a platform."""
         connection: asyncpg.Connection | None = None
         kinds = [self.rows, self.late, self.savepoint, self.delete, self.update, self.upsert, self.copy, self.truncate]
-        weights = [60, 8, 6, 8, 8, 6, 0.2, 0.2]
+        weights = [60, 8, 6, 8, 8, 6, 1000 / self._copied, 0.2]
         try:
             while not over.is_set():
                 await self._oracle.open.wait()
