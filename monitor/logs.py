@@ -35,6 +35,12 @@ def _sayable(value: object) -> object:
     return value
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what asyncpg leaves behind of a connection that we gave up before its TLS was agreed on."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, ConnectionError) and str(error) == "unexpected connection_lost() call")
+
+
 def configure(*, as_json: bool | None = None, level: str = "info") -> None:
     """Set the logs up; `as_json` None means: JSON unless standard error is a terminal."""
     if as_json is None:
@@ -58,5 +64,6 @@ def configure(*, as_json: bool | None = None, level: str = "info") -> None:
     )
     # aiohttp and asyncio speak through the standard library; only their warnings matter here.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.getLogger("asyncio").addFilter(_is_news)
     # aiohttp quotes the beginning of over-long headers, cookies among them, in this logger.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

@@ -179,3 +179,12 @@ def test_terminal():
         assert shown in line
     assert "ValueError: refused" in text
     assert "p@ss" not in text
+
+
+def test_given_up(caplog):
+    """What asyncpg leaves behind of a connection that was given up is no news; any other forgotten error is."""
+    begin()
+    for words in ("unexpected connection_lost() call", "something else"):
+        error = ConnectionError(words)
+        logging.getLogger("asyncio").error("never retrieved", exc_info=(type(error), error, None))
+    assert [str(record.exc_info[1]) for record in caplog.records] == ["something else"]

@@ -321,4 +321,7 @@ def _ended(words: LastWords | None) -> Cause:
     """Name how the connection ended: by the server's own words, torn, or without a word."""
     if words is not None and words.sqlstate == "57P01":
         return "terminated"
+    if words is not None and words.sqlstate.startswith("22"):
+        # The server could not write a payload in our encoding: 22021, character_not_in_repertoire.
+        return "unreadable"
     return "reset" if words is not None and words.torn else "closed"

@@ -72,7 +72,6 @@ class Row:
 BEING_BUILT: dict[str, str] = {
     "11": "with sweeps of 30 s, the database is called hung for a moment",
     "15": "flooded at full speed on two busy cores, our own loop lagged by 209 ms, 9 more than it may",
-    "18": "the cause is called closed, and a future of asyncpg's is never retrieved",
 }
 """Rows that are not as the catalogue wants them yet, and what is wrong."""
 
