@@ -27,7 +27,7 @@ UNPROVEN_S = 0.5
 """How soon to prove the way again when the test signal could not be sent, or a channel was missing."""
 QUESTION_S = 1.0
 """How long the listening connection may take to answer, when a test signal was lost."""
-READ_PER_S = 5000
+READ_PER_S = 2000
 """A flood beyond so many notifications of a channel per second is counted and not read."""
 AWAY = 12
 """Looks at the queue, one each sample, before we listen again all the same."""
