@@ -4,6 +4,7 @@ import type { Place } from '../src/format/place';
 import { text } from '../src/i18n/text';
 import type { JsonObject } from '../src/live/wire';
 import { activeCounselors, clustersOf } from '../src/views/checks/coverage';
+import { firingVerdict } from '../src/views/checks/firing';
 import { switchesOf } from '../src/views/checks/switches';
 import { baselineOf, soonestDrop } from '../src/views/checks/usual';
 import { face, keptTold } from '../src/views/face';
@@ -41,6 +42,19 @@ describe('clusters', () => {
   it('stand on the card with their counts', () => {
     expect(faced('cluster_coverage', id)).toMatchObject({ figure: '5/5', about: '8 konselor aktif' });
     expect(faced('cluster_coverage', en, 'coverage_inactive_only').figure).toBe('4/5');
+  });
+});
+
+describe('triggers', () => {
+  it('are well only as long as nothing speaks against them', () => {
+    const well = checkOf('triggers');
+    const leaking = { reason: 'triggers.leaking', params: { trigger: 'one' } };
+    const redefined = { also: { 'triggers.redefined': { verdict: 'warn', params: { trigger: 'two' } } } };
+    const doubted = { ...well, ...leaking, ...redefined } as typeof well;
+    const verdicts = ['one', 'two', 'three'].map((name) => firingVerdict(doubted, name, 'enabled'));
+    expect(verdicts).toEqual(['warn', 'warn', 'ok']);
+    expect(firingVerdict(doubted, 'one', 'mute')).toBe('fail');
+    expect(firingVerdict(well, 'one', undefined)).toBe('unknown');
   });
 });
 
