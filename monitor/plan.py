@@ -104,6 +104,7 @@ def checks(config: Config) -> list[Check]:
             sweep_budget_s=limits["sweep_budget_s"],
             clock_step_s=limits["clock_step_s"],
             note_min=limits["note_min"],
+            queue_warn_pct=limits["queue_warn_pct"],
             version=__version__,
             ttl_s=2 * limits["sample_s"] + limits["connect_timeout_s"],
         )

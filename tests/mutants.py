@@ -10,6 +10,7 @@ from collections.abc import Callable
 from monitor.__main__ import main
 from monitor.domain.signal import Burst, Event, Signal
 from monitor.engine import Engine
+from monitor.sources.queries import Outcome
 from monitor.sources.sweep import Sweep
 
 HEARD_S = 0.05
@@ -30,8 +31,8 @@ def no_recount_on_reconnect() -> None:
         if time.monotonic() < heard_at + HEARD_S:
             look(sweep, check, **how)
 
-    async def say_so_at_once(_: Sweep, __: str) -> bool:
-        return True
+    async def say_so_at_once(_: Sweep, __: str) -> Outcome:
+        return "answered"
 
     Engine.emit = emit_and_remember  # type: ignore[method-assign]
     Sweep.look = look_if_heard  # type: ignore[method-assign]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from monitor.domain.ledger import EVENTS, HEAVY, ROWS, Counted, Deltas, Drift, Ledger, Snapshot, changes
+from monitor.domain.ledger import EVENTS, HEAVY, ROWS, Changes, Counted, Deltas, Drift, Ledger, Snapshot, changes
 from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.signal import At, Gap
 from monitor.domain.window import CAP, SPAN_S, Window
@@ -38,8 +38,9 @@ class Counting:
     one. `channels` must be heard, or signals are missed.
 
     A recount may be a base, and makes us be in sync, when it was asked after the instant since which every signal has
-    been kept: all that was heard before, it has seen. When it was asked is known by the one before: they are never
-    stacked, so it was after that one's answer.
+    been kept: all that was heard before, it has seen. The last one before a connection's first test signal was, where
+    the listener says so; of any other it is known by the one before: they are never stacked, so it was asked after that
+    one's answer.
     """
 
     deltas: bool = False
@@ -77,6 +78,12 @@ class Counting:
                 return counting.recounted(facts, at)
             case Deltas() if self.deltas:
                 return counting.changed(facts, at)
+            case Changes() if self.deltas:
+                asked = False
+                for deltas in facts.deltas:
+                    counting = counting.changed(deltas, at)
+                    asked |= counting.ask
+                return replace(counting, ask=asked)
             case Listening() if self.channels <= facts.channels:
                 return counting.listened(facts, at)
             case Listening() | SignalLost() | Gap():
@@ -109,6 +116,8 @@ class Counting:
             events = self.ledger.events if self.ledger is not None else self.waiting
             if whole and (based := counting.based_on(counted, events, at)) is not None:
                 return based
+            if self.proven is None:
+                counting = replace(counting, candidate=counted)
         if self.deltas and (whole or self.ledger is not None):
             # No ledger can stand on what was heard so far.
             counting = counting.anew(at)
@@ -158,9 +167,19 @@ class Counting:
         strange = {sender for _, sender, _ in changes(events)}.difference(self.senders)
         return not strange or strange <= {sender for senders in base.window.seconds.values() for sender in senders}
 
+    def proved(self, facts: Listening, at: At) -> Counting:
+        """Believe our ears from now on; the last recount may be one that was asked when they were open already."""
+        proven = replace(self, proven=facts.sent, candidate=None)
+        if self.answered > facts.since >= self.kept_since:
+            if not self.deltas:
+                return replace(proven, in_sync=True)
+            if self.candidate is not None and (based := proven.based_on(self.candidate, self.waiting, at)) is not None:
+                return based
+        return replace(proven, ask=True)
+
     def listened(self, facts: Listening, at: At) -> Counting:
         if self.proven is None:
-            return replace(self, proven=facts.sent, ask=True)
+            return self.proved(facts, at)
         if self.ledger is None or self.candidate is None or facts.sent < self.candidate.mono:
             return self
         rows = self.ledger.drift(self.candidate)

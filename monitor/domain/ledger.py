@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.domain.window import SPAN_S, Window
@@ -27,6 +27,13 @@ class Deltas:
     xid: int
     counter: int
     rows: tuple[tuple[int, str, int], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Several signals of our own triggers that came at once, in their order."""
+
+    deltas: Sequence[Deltas]
 
 
 @dataclass(frozen=True, slots=True)

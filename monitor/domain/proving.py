@@ -170,8 +170,8 @@ class Proving:
         oldest_first = zip(rows.identity[::-1], rows.transaction[::-1], rows.created[::-1], strict=True)
         for identity, transaction, created in oldest_first:
             signal = fired or identity in heard
-            # What was created before the span may be an old row that was changed in it.
-            if not signal and (unsure or created < span.begin):
+            # What was created before the span may be an old row that was changed in it: its signal proves nothing now.
+            if created < span.begin or (unsure and not signal):
                 continue
             if not self.keyed:
                 # Equal signals of one transaction are one.

@@ -37,7 +37,11 @@ class Storm:
             return None
         # Only whole seconds: the one that runs would tell something else at each signal.
         whole = [count for second, count in events[channel].buckets[-OF:] if second < math.floor(mono)]
-        params: dict[str, Scalar] = {"per_s": max(whole), "channel": channel, "limit_per_s": self.per_s}
+        params: dict[str, Scalar] = {
+            "per_s": max(whole, default=events[channel].buckets[-1][1]),
+            "channel": channel,
+            "limit_per_s": self.per_s,
+        }
         return Reason("realtime.storm", Verdict.WARN, params)
 
     def next_change(self, mono: float) -> float:

@@ -16,7 +16,11 @@ from monitor.refusals import Turned, Unavailable
 TEST_CHANNEL = "huph_monitor_test_signal"
 """Our own channel; nothing is ever sent on one of the platform's."""
 # Asking how full the queue is moves its tail on, which PostgreSQL puts off until somebody does (PostgreSQL 18, 9.27.3).
-SEND = "select pg_notify($1, $2), (100 * pg_notification_queue_usage())::float8 as usage_pct"
+# Where many commits wait for their turn to send signals ours may wait as well: the lock is no table's.
+SEND = """
+select set_config('lock_timeout', $3, true), pg_notify($1, $2),
+       (100 * pg_notification_queue_usage())::float8 as usage_pct
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Canary:
         self._awaited = (nonce, back)
         before = self._clock.now().mono
         try:
-            rows, ms = await self._speaker.ask(SEND, TEST_CHANNEL, nonce, timeout=self._deadline_s)
+            patience = f"{round(1000 * self._deadline_s)}ms"
+            rows, ms = await self._speaker.ask(SEND, TEST_CHANNEL, nonce, patience, timeout=self._deadline_s)
         except (Unavailable, Turned):
             return None
         taken = self._clock.now().mono

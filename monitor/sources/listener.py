@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Literal
 
 import asyncpg
@@ -15,20 +15,22 @@ from monitor.backoff import Backoff
 from monitor.clock import Clock
 from monitor.database import Session, Target, open_session
 from monitor.domain.catalogue import Trigger
+from monitor.domain.ledger import Changes
 from monitor.domain.listening import Listening, QueueHeld, SignalLost
-from monitor.domain.signal import At, Burst, Emit, Event, Gap, Hint, Sample
+from monitor.domain.signal import At, Emit, Gap, Hint, Sample
 from monitor.refusals import Turned, Unavailable
-from monitor.sources import payload
 from monitor.sources.canary import TEST_CHANNEL, Canary, Flight
 from monitor.sources.hearing import HearingConnection, LastWords, last_words, listen
+from monitor.sources.queries import Outcome
+from monitor.sources.reading import Reading
 
 log = structlog.get_logger()
 UNPROVEN_S = 0.5
 """How soon to prove the way again when the test signal could not be sent, or a channel was missing."""
 QUESTION_S = 1.0
 """How long the listening connection may take to answer, when a test signal was lost."""
-READ_PER_S = 2000
-"""A flood beyond so many notifications of a channel per second is counted and not read."""
+POOLED_S = 45.0
+"""Behind a pooler we try again seldom: each time LISTEN may stay behind on one of the platform's sessions."""
 AWAY = 12
 """Looks at the queue, one each sample, before we listen again all the same."""
 USAGE = "select (100 * pg_notification_queue_usage())::float8 as pct"
@@ -51,7 +53,7 @@ class Deaf(Exception):  # noqa: N818 - a state of the connection, not an error o
 class Listener:
     """Hears every channel of the profile on one direct connection that runs nothing else but its own upkeep.
 
-    `catch_up` counts anew what could have been missed, and says whether that could be had: without it nothing is
+    `catch_up` counts anew what could have been missed, and says how that ended: while it is "lost", nothing is
     proven. Above `queue_drop_pct` of PostgreSQL's queue, if it is we who do not read it, it stops listening until less
     than 0.7 x `queue_warn_pct` is in use, and has `hints` looked at instead.
     """
@@ -72,7 +74,7 @@ class Listener:
         clock: Clock,
         emit: Emit,
         hint: Hint,
-        catch_up: Callable[[], Awaitable[bool]],
+        catch_up: Callable[[], Awaitable[Outcome]],
     ) -> None:
         self._target = target
         self._channels = channels if deltas is None else {**channels, deltas: ()}
@@ -81,6 +83,7 @@ class Listener:
         self._deltas = deltas
         self._sample_s = sample_s
         self._connect_timeout_s = connect_timeout_s
+        self._deadline_s = deadline_s
         self._warn_pct, self._drop_pct = queue_warn_pct, queue_drop_pct
         self._clock = clock
         self._emit = emit
@@ -89,7 +92,9 @@ class Listener:
         self._canary = Canary(speaker, clock, deadline_s)
         self._wake = asyncio.Event()
         self._lost = 0
-        self._read: dict[str, tuple[int, int]] = {}
+        self._pooled = False
+        self._since = math.inf
+        self._reading = Reading()
 
     def wake(self) -> None:
         """Connect, or prove the way, at once: the database is back."""
@@ -113,8 +118,9 @@ class Listener:
                 await self._stay_away()
                 cause = "closed"
             self._wake.clear()
+            wait, self._pooled = POOLED_S if self._pooled else backoff.next(), False
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(backoff.next()):
+                async with asyncio.timeout(wait):
                     await self._wake.wait()
 
     async def _open(self) -> tuple[asyncpg.Connection | None, str]:
@@ -142,11 +148,14 @@ class Listener:
             async with asyncio.timeout(self._connect_timeout_s):
                 await listen(connection, [*self._channels, TEST_CHANNEL], self._heard)
             # Only now may anybody count: what was missed before this moment is in the snapshot that follows.
+            self._since = self._clock.now().mono
             self._hint_all()
             caught_up = False
             while not lost.is_set():
                 self._wake.clear()
-                caught_up = caught_up or await self._catch_up()
+                caught_up = caught_up or await self._caught_up()
+                if lost.is_set():
+                    break
                 proven = caught_up and await self._prove(connection, pid)
                 if proven and backoff.attempt:
                     backoff.reset()
@@ -171,6 +180,12 @@ class Listener:
             await self._end(pid)
         return cause
 
+    async def _caught_up(self) -> bool:
+        outcome = await self._catch_up()
+        if outcome != "answered":
+            self._since = math.inf
+        return outcome != "lost"
+
     def _hint_all(self) -> None:
         """Have everything looked at that a signal would have hinted at."""
         hints = [*self._channels.values(), *(trigger.hints for trigger in self._hinting)]
@@ -186,6 +201,7 @@ class Listener:
         """Do not listen until the queue is empty again, and pull instead; if that does not empty it, it is not ours."""
         for _ in range(AWAY):
             await asyncio.sleep(self._sample_s)
+            self._emit(Gap(self._clock.now(), "dropped"))
             self._hint_all()
             with contextlib.suppress(Unavailable, Turned):
                 rows, _ms = await self._speaker.ask(USAGE)
@@ -197,16 +213,26 @@ class Listener:
     def _heard(self, notifications: Sequence[tuple[str, str]]) -> None:
         # A plain function: asyncpg calls it in the order of arrival, a coroutine would lose the order.
         at = self._clock.now()
-        for channel, group in groupby(notifications, lambda one: one[0]):
-            texts = [text for _, text in group]
+        kept: dict[str, list[str]] = {}
+        for channel, text in notifications:
             if channel == TEST_CHANNEL:
-                for text in texts:
-                    self._canary.heard(text)
-                continue
+                # A barrier: what came before it must be told before it.
+                self._tell(at, kept)
+                self._canary.heard(text)
+            else:
+                kept.setdefault(channel, []).append(text)
+        self._tell(at, kept)
+
+    def _tell(self, at: At, kept: dict[str, list[str]]) -> None:
+        """Tell what was heard at once, of each channel as one; among channels, their order means nothing."""
+        while kept:
+            channel = next(iter(kept))
+            texts = kept.pop(channel)
             if channel == self._deltas:
-                self._tell_all(at, channel, texts)
+                told = self._reading.deltas(at, channel, texts)
+                self._emit(Sample(at, told[0] if len(told) == 1 else Changes(told)))
                 continue
-            signals = self._read_all(at, channel, texts)
+            signals = self._reading.signals(at, channel, texts)
             self._emit(signals)
             hints = dict.fromkeys(self._channels[channel])
             for trigger in self._hinting:
@@ -214,32 +240,6 @@ class Listener:
                     hints |= dict.fromkeys(trigger.hints)
             for check in hints:
                 self._hint(check)
-
-    def _tell_all(self, at: At, channel: str, texts: Sequence[str]) -> None:
-        """Tell what our own triggers say; what is not read any more is nothing that anybody may count on."""
-        readable = self._budget(channel, len(texts), int(at.mono))
-        told = [payload.read_deltas(text) for text in texts[:readable]]
-        for deltas in told if readable == len(texts) else [*told, payload.ANEW]:
-            self._emit(Sample(at, deltas))
-
-    def _read_all(self, at: At, channel: str, texts: Sequence[str]) -> Event | Burst:
-        """Read what came at once on a channel, as far as its share of this second goes."""
-        size = len(max(texts, key=len).encode())
-        read = [payload.read(text) for text in texts[: self._budget(channel, len(texts), int(at.mono))]]
-        payloads = tuple(facts if facts is not None else {} for facts in read)
-        unreadable = sum(facts is None for facts in read)
-        if len(texts) == 1 and payloads:
-            return Event(at, channel, payloads[0], readable=not unreadable, size=size)
-        return Burst(at, channel, payloads, unreadable, len(texts) - len(payloads), size)
-
-    def _budget(self, channel: str, wanted: int, second: int) -> int:
-        """Say how many of these may be read, and take them off what is left of this second."""
-        since, read = self._read.get(channel, (second, 0))
-        if since != second:
-            read = 0
-        granted = min(wanted, max(0, READ_PER_S - read))
-        self._read[channel] = (second, read + granted)
-        return granted
 
     # Whether it is heard.
 
@@ -254,7 +254,7 @@ class Listener:
             # That it could not be sent is the database's own question, and says nothing of what we hear.
             self._hint("db")
             return False
-        state = await self._state(connection)
+        state = await self._state(connection, QUESTION_S if flight.ms is None else self._deadline_s)
         if flight.ms is None:
             return await self._lose(connection, pid, flight, state)
         if state is None:
@@ -264,7 +264,7 @@ class Listener:
         self._emit(
             Sample(
                 self._clock.now(),
-                Listening(frozenset(self._channels.keys() & state[1]), flight.ms, flight.sent),
+                Listening(frozenset(self._channels.keys() & state[1]), flight.ms, flight.sent, self._since),
             )
         )
         await self._listen_again(connection, missing)
@@ -284,23 +284,30 @@ class Listener:
         if not missing:
             self._lost += 1
         at, told = self._clock.now(), frozenset(channels) if channels is not None else None
-        self._emit(Sample(at, SignalLost(max(self._lost, 1), told, pid, self._target.label, pooled)))
-        if flight.queue_pct >= self._warn_pct:
+        lost = SignalLost(max(self._lost, 1), told, pid, self._target.label, pooled, unlistened=missing)
+        self._emit(Sample(at, lost))
+        if flight.queue_pct >= self._warn_pct and not pooled:
             dropped = flight.queue_pct >= self._drop_pct
             self._emit(Sample(at, QueueHeld(round(flight.queue_pct, 2), dropped)))
             if dropped:
                 log.warning("listen.dropped", queue_pct=round(flight.queue_pct, 2))
                 raise Deaf("dropped")
+        if pooled:
+            # Nobody else undoes what LISTEN has done to a session of the pool.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUESTION_S):
+                    await connection.execute("UNLISTEN *")
+            self._pooled = self._lost > 1
         if not missing or state is None:
             raise Deaf("after_hung")
         await self._listen_again(connection, {*self._channels, TEST_CHANNEL} - state[1])
         self._wake.set()
         return False
 
-    async def _state(self, connection: asyncpg.Connection) -> tuple[int, frozenset[str]] | None:
+    async def _state(self, connection: asyncpg.Connection, within_s: float) -> tuple[int, frozenset[str]] | None:
         """Ask the listening connection who it is and what it hears; None when it does not answer."""
         try:
-            async with asyncio.timeout(QUESTION_S):
+            async with asyncio.timeout(within_s):
                 row = await connection.fetchrow(STATE)
         except TimeoutError:
             return None
@@ -311,6 +318,8 @@ class Listener:
         if not missing:
             return
         log.warning("channel.missed", channels=sorted(missing))
+        # What is counted from now on was not waited for.
+        self._since = math.inf
         async with asyncio.timeout(QUESTION_S):
             await listen(connection, sorted(missing), self._heard)
         for check in sorted({check for channel in missing for check in self._channels.get(channel, ())}):

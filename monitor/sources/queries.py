@@ -9,10 +9,12 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, Literal
 
 from monitor.errors import ProfileError
 
+Outcome = Literal["answered", "turned away", "lost"]
+"""How a question ended: with facts, with a no of the database's, or with no session to ask it on."""
 POSTGRES = {int: "int8", float: "float8", str: "text", bool: "bool"}
 """What to cast a column to, so that it gives the type that its fact has."""
 

@@ -16,7 +16,7 @@ from monitor.domain.signal import Emit, Hint, Sample, Trouble
 from monitor.domain.vitals import Round
 from monitor.errors import ProfileError
 from monitor.refusals import Turned, Unavailable
-from monitor.sources.queries import Query
+from monitor.sources.queries import Outcome, Query
 
 log = structlog.get_logger()
 REST_FACTOR = 20
@@ -61,10 +61,10 @@ class Puller:
         self._hint = hint
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._waiting: list[asyncio.Future[bool]] = []
+        self._waiting: list[asyncio.Future[Outcome]] = []
         self._troubled = False
         self._answered = True
-        self._reached = False
+        self._outcome: Outcome = "lost"
         self._began: float | None = None
         self._longest = 0.0
 
@@ -73,9 +73,9 @@ class Puller:
         if (self.pull.hinted and (wished or self.pull.on_signal)) or not self._answered:
             self._wake.set()
 
-    async def answer(self) -> bool:
-        """Have it asked anew, rested or not; say whether the database was reached."""
-        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    async def answer(self) -> Outcome:
+        """Have it asked anew, rested or not; say how that ended."""
+        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append(answered)
         self._urgent.set()
         self._wake.set()
@@ -93,7 +93,7 @@ class Puller:
             self._longest, self._began = max(self._longest, self._clock.now().mono - self._began), None
             for one in waiting:
                 if not one.done():
-                    one.set_result(self._reached)
+                    one.set_result(self._outcome)
             # One slow answer is a stumble (a cold session, a busy host); two in a row are what it costs.
             rest = min(max(self.pull.rest_s, REST_FACTOR * min(before, took)), self._sweep_s)
             await _passed(rest, self._urgent)
@@ -107,13 +107,13 @@ class Puller:
 
     async def _ask(self) -> float:
         pull, started = self.pull, self._clock.now().mono
-        self._reached = True
+        self._outcome = "turned away"
         try:
             rows, ms = await pull.session.ask(pull.query.sql, *pull.arguments())
             facts = pull.query.read(rows)
         except Unavailable:
             # The pulse finds out what it means; this question waits until it is told to look again.
-            self._answered = self._reached = False
+            self._answered, self._outcome = False, "lost"
             self._hint("db")
             return 0.0
         except Turned as turned:
@@ -127,7 +127,7 @@ class Puller:
             params = {"where": pull.query.name, "code": "profile"}
             self._trouble(Trouble(pull.check, pull.query.facts.__name__, "error", params))
             return self._clock.now().mono - started
-        self._troubled, self._answered = False, True
+        self._troubled, self._answered, self._outcome = False, True, "answered"
         self._emit(Sample(self._clock.now(), pull.dress(facts, started)))
         return ms / 1000
 
@@ -164,8 +164,8 @@ class Sweep:
         for puller in self._pullers:
             puller.look(wished=True)
 
-    async def answer(self, query: str) -> bool:
-        """Have this question asked anew, at once; say whether the database was reached."""
+    async def answer(self, query: str) -> Outcome:
+        """Have this question asked anew, at once; say how that ended."""
         return await next(puller for puller in self._pullers if puller.pull.query.name == f"{query}.sql").answer()
 
     async def run(self) -> None:

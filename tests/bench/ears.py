@@ -26,6 +26,7 @@ from monitor.domain.listening import Listening
 from monitor.domain.signal import Burst, Event, Sample, Signal
 from monitor.engine import Engine
 from monitor.sources.listener import Listener
+from monitor.sources.queries import Outcome
 
 CHANNEL = "bench"
 
@@ -88,8 +89,8 @@ async def listening(dsn: str, publish: Publish, told: Callable[[int], None]) -> 
             told(signal.count if isinstance(signal, Burst) else 1)
         engine.emit(signal)
 
-    async def caught_up() -> bool:
-        return True
+    async def caught_up() -> Outcome:
+        return "answered"
 
     speaker = Session(Target.of(dsn), "bench", 5)
     listener = Listener(

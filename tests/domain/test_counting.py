@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from monitor.domain.counting import Counting, Recount
-from monitor.domain.ledger import EVENTS, HEAVY, ROWS, XIDS, Deltas, Drift, Snapshot
+from monitor.domain.ledger import EVENTS, HEAVY, ROWS, XIDS, Changes, Deltas, Drift, Snapshot
 from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.signal import Gap, Tick
 from monitor.domain.window import CAP
@@ -412,3 +412,43 @@ def test_bounds():
         assert counting.ledger is not None
     assert replace(counting, ledger=None).waiting == ()
     assert total(counting, 3) == 3 * EVENTS
+
+
+# The recount that the listener waited for
+
+
+def heard_since(sent, since):
+    return Listening(HEARD, 3.0, at(sent).mono, at(since).mono)
+
+
+@pytest.mark.parametrize(("since", "synced"), [(0.5, True), (1.5, False)])
+def test_caught_up(since, synced):
+    """The last recount before the first test signal was asked when all was listened to: no other one is needed."""
+    counting = told(begun(deltas=False), (1, recount()), (2, heard_since(1.8, since)))
+    assert (counting.in_sync, counting.ask) == (synced, not synced)
+
+
+def test_caught_up_with_own_triggers():
+    """It is the base at once, with what was heard and not seen by it on top; what cannot be trusted needs a new one."""
+    early = (0.8, deltas(705, 3))
+    counting = told(begun(), early, (1, recount("700:703:")), (2, heard_since(1.8, 0.5)))
+    assert (counting.in_sync, counting.ask, total(counting, 2)) == (True, False, 3)
+    counting = told(begun(), early, (1, recount("700:710:")), (2, heard_since(1.8, 0.5)))
+    assert (counting.in_sync, total(counting, 2)) == (True, 0)
+    for steps in (
+        [(1, recount("no snapshot"))],
+        [(0.9, deltas(706, counter=7)), (1, recount("700:703:"))],
+        [(0.7, deltas(706, sender="nobody")), (1, recount("700:703:"))],
+    ):
+        counting = told(begun(), *steps, (2, heard_since(1.8, 0.5)))
+        assert (counting.in_sync, counting.ask) == (False, True)
+
+
+def test_together():
+    """Signals that came at once are taken one by one, in their order; one wish for a recount among them is kept."""
+    counting = told(synced(), (3, Changes((deltas(701), deltas(701, counter=2), deltas(702, 5)))))
+    assert (counting.in_sync, counting.ask, total(counting, 3)) == (True, False, 7)
+    counting = told(counting, (4, Changes((deltas(703, counter=9), deltas(704)))))
+    assert (counting.in_sync, counting.ask) == (False, True)
+    counting = told(begun(deltas=False), (3, Changes((deltas(701),))))
+    assert counting == begun(deltas=False)

@@ -78,3 +78,9 @@ def test_next_change():
     """While it lasts it is looked at each second; otherwise only its signals bring it."""
     assert raging(101, 101, 101).next_change(1002.9) == 1003 + MARGIN_S
     assert raging(101).next_change(1000.9) == math.inf
+
+
+def test_after_a_freeze():
+    """Where all older seconds have been forgotten meanwhile, the one that runs is told."""
+    storm = Storm(100, frozenset({"messages"})).at({"messages": tally(*[0] * 400, 900)}, 1400.5)
+    assert storm.reason({"messages": tally(*[0] * 400, 900)}, 1400.5).params["per_s"] == 900

@@ -66,6 +66,8 @@ async def test_none_is_lost_while_it_begins(platform):
     task = asyncio.get_running_loop().create_task(write())
     async with connected(platform.monitor_dsn) as connection:
         await listen(connection, ["a", *(f"c{n}" for n in range(200))], heard.extend)
+        while len(heard) < 20:
+            await asyncio.sleep(0.001)
         writing = False
         await task
         await writer.close()

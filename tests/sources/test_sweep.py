@@ -127,10 +127,11 @@ def test_hints_while_asking():
 
 
 @pytest.mark.parametrize(
-    ("answer", "reached"), [(1.0, True), (Unavailable(), False), (Turned("timeout", limit="lock"), True)]
+    ("answer", "outcome"),
+    [(1.0, "answered"), (Unavailable(), "lost"), (Turned("timeout", limit="lock"), "turned away")],
 )
-def test_answer_at_once(answer, reached):
-    """Whoever waits for an answer has the question asked anew, rested or not, and hears whether it was reached."""
+def test_answer_at_once(answer, outcome):
+    """Whoever waits for an answer has the question asked anew, rested or not, and hears how that ended."""
     heard, desk = [], Desk(answer)
 
     async def scene() -> None:
@@ -146,7 +147,7 @@ def test_answer_at_once(answer, reached):
 
     leaping(scene())
     # It rests for twenty seconds at least.
-    assert (heard, desk.asked_at) == ([reached] * 2, [0, 10])
+    assert (heard, desk.asked_at) == ([outcome] * 2, [0, 10])
 
 
 def test_flood():

@@ -12,7 +12,7 @@ from monitor.domain.baseline import SLOT_S
 from monitor.domain.counting import Counting, Recount
 from monitor.domain.deviations import Counts, Episode, drop, spike
 from monitor.domain.learning import Learning
-from monitor.domain.ledger import Deltas
+from monitor.domain.ledger import Changes, Deltas
 from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.quiet_hours import QuietHours, counted_silence
 from monitor.domain.signal import At, Gap
@@ -115,7 +115,7 @@ class MessageThroughput:
 
     name = "message_throughput"
     section = "checks"
-    takes = (Recount, Deltas, Listening, SignalLost, Gap, Rates, Recent, Replies, History)
+    takes = (Recount, Deltas, Changes, Listening, SignalLost, Gap, Rates, Recent, Replies, History)
     evidence = (Recount,)
 
     @property

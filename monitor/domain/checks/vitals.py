@@ -20,6 +20,7 @@ CALM_S = 60.0
 """How long the loop must be quick again."""
 DRIFT_S = 3600.0
 """How long a reader is told that the count was not the database's."""
+LEAVE = 0.7
 APART_S = 60.0
 """How far our clock and the database's may be apart."""
 KEPT = 20
@@ -69,6 +70,7 @@ class Monitor:
     clock_step_s: float = 2
     note_min: float = 15
     still_s: float = 5
+    queue_warn_pct: float = 1
     version: str = field(kw_only=True)
     started_at: float | None = None
     ttl_s: float = 13
@@ -102,7 +104,7 @@ class Monitor:
                 memory = self._take_deafness(memory, facts.at.wall, facts.cause)
             case SignalLost() if not memory.deaf_since:
                 # From the last moment on at which it was proven that signals come, nobody knows.
-                cause = "unlistened" if facts.channels is not None and not facts.pooled else "after_hung"
+                cause = "unlistened" if facts.unlistened else "after_hung"
                 memory = self._take_deafness(memory, memory.heard_until or memory.started_at, cause)
             case QueueHeld():
                 memory = replace(memory, held=facts)
@@ -132,11 +134,14 @@ class Monitor:
             look_again=isinstance(facts, Vitals) and facts.stood_still_s > self.still_s,
         )
 
-    @staticmethod
-    def _take_database(memory: Memory, facts: Contention | Drift, at: At) -> Memory:
+    def _take_database(self, memory: Memory, facts: Contention | Drift, at: At) -> Memory:
         if isinstance(facts, Drift):
             return replace(memory, drift=facts, drift_until=at.mono + DRIFT_S)
-        return replace(memory, queue_pct=round(facts.notify_queue_pct, 2))
+        held = memory.held
+        # Where we have let go of it, it is over only when we listen again.
+        if facts.notify_queue_pct < LEAVE * self.queue_warn_pct and held is not None and not held.dropped:
+            held = None
+        return replace(memory, queue_pct=round(facts.notify_queue_pct, 2), held=held)
 
     def _take_vitals(self, memory: Memory, facts: Vitals, at: At) -> Memory:
         worst = max(facts.lag_ms if facts.lag_ms > self.lag_ms else 0.0, self._single(facts))

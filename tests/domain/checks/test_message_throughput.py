@@ -19,7 +19,7 @@ from monitor.domain.checks.message_throughput import (
     usual_band,
 )
 from monitor.domain.counting import Recount
-from monitor.domain.ledger import Deltas
+from monitor.domain.ledger import Changes, Deltas
 from monitor.domain.listening import Listening, SignalLost
 from monitor.domain.signal import Gap, Tick
 from monitor.domain.verdict import Judgement, instant
@@ -450,7 +450,7 @@ def test_what_it_is():
     """It is named as the brief names it, shows its limits, and only the exact count renews its evidence."""
     assert (CHECK.name, CHECK.section, CHECK.ttl_s) == ("message_throughput", "checks", 65)
     assert CHECK.limits == {"max_5m": 300, "min_60m": 1, "alpha": 1e-4, "learning_days": 7}
-    assert CHECK.takes == (Recount, Deltas, Listening, SignalLost, Gap, Rates, Recent, Replies, History)
+    assert CHECK.takes == (Recount, Deltas, Changes, Listening, SignalLost, Gap, Rates, Recent, Replies, History)
     assert CHECK.evidence == (Recount,)
     begun: Judgement[Memory] = CHECK.begin(at(0))
     assert (begun.reasons, begun.holds_until) == ((), math.inf)

@@ -301,11 +301,12 @@ def test_bounded():
 
 
 def test_changed_rows():
-    """A row that is older than the span may only have been changed in it: it is no proof, unless it was heard."""
+    """A row that is older than the span may only have been changed in it: it is no proof, heard or not."""
     old = [-100, -90, -80]
     assert codes(life(look(32, 1, 2, 3, created=old), back(43))) == {}
-    judgement = life(signals(20, 1), look(32, 1, 2, created=[1, 31]), back(43))
-    assert params(judgement, "triggers.leaking")["missing"] == 1
+    assert codes(life(signals(20, 1), look(32, 1, 2, created=[1, 31]), back(43))) == {}
+    judgement = life(signals(20, 1, 2), look(32, 1, 2, 3, created=[1, 31, 31]), back(43))
+    assert params(judgement, "triggers.leaking")["rows"] == 1
 
 
 def test_forgotten_keys():
@@ -434,3 +435,12 @@ def test_unexplained_is_bounded():
     assert unclaimed(judgement) == [str(key) for key in range(500, 600)]
     judgement = life(signals(20, *range(1500)), look(32))
     assert unclaimed(judgement) == [str(key) for key in range(600, 700)]
+
+
+def test_an_old_row_that_is_changed():
+    """A row from before the span that is merely changed in it heals no mute trigger, though it was heard once."""
+    old = look(62, 2, 4, 5, 6, created=[10, 60, 60, 60])
+    judgement = life(signals(9, 1, 2, 3), look(32), old, back(73))
+    assert codes(judgement) == {"triggers.mute": "fail"}
+    again = look(92, 1, created=[9])
+    assert codes(life(signals(9, 1, 2, 3), look(32), old, back(73), again, back(103))) == {"triggers.mute": "fail"}

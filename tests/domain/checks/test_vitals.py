@@ -302,7 +302,8 @@ LOST = SignalLost(1, None, 77, "10.0.0.5:5432/huph")
     ("lost", "cause"),
     [
         (LOST, "after_hung"),
-        (SignalLost(1, frozenset(), 77, "here"), "unlistened"),
+        (SignalLost(1, frozenset(), 77, "here", unlistened=True), "unlistened"),
+        (SignalLost(1, frozenset(), 77, "here"), "after_hung"),
         (SignalLost(1, frozenset({"messages"}), 77, "here", pooled=True), "after_hung"),
     ],
 )
@@ -325,7 +326,15 @@ def test_queue_holder():
     assert params(judgement, "monitor.queue_holder") == {"usage_pct": 3.25, "dropped": False}
     judgement = CHECK.judge(QueueHeld(12.0, dropped=True), judgement, at(14))
     assert params(judgement, "monitor.queue_holder") == {"usage_pct": 12.0, "dropped": True}
+    # Emptied after we let go, it is over only when we listen again.
+    judgement = CHECK.judge(contention(notify_queue_pct=0.1), judgement, at(16))
+    assert codes(judgement) == {"monitor.queue_holder": "warn"}
     assert codes(CHECK.judge(listening(), judgement, at(20))) == {}
+    judgement = fold(
+        CHECK, (1, listening()), (9, QueueHeld(3.25, dropped=False)), (11, contention(notify_queue_pct=0.8))
+    )
+    assert codes(judgement) == {"monitor.queue_holder": "warn"}
+    assert codes(CHECK.judge(contention(notify_queue_pct=0.6), judgement, at(16))) == {}
 
 
 def test_gaps_are_bounded():
