@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 
 Heard = Callable[[Sequence[tuple[str, str]]], None]
 """Takes (channel, payload) of several notifications, in the order of their arrival."""
 
+Cause = Literal["terminated", "reset", "closed", "unreadable", "after_hung", "dropped"]
+"""Why a listening connection is no more."""
 FATAL = re.compile(rb"E....SFATAL\0(?:[^C\0][^\0]*\0)*C(\w{5})\0(?:[^\0]+\0)*\0$", re.DOTALL)
 """An ErrorResponse at the very end that ends the session too (PostgreSQL 18, 54.7, 54.8): C is its SQLSTATE."""
 LONGEST = 1000
@@ -116,3 +118,13 @@ def last_words(connection: asyncpg.Connection) -> LastWords | None:
     words = LastWords(within)
     transport.set_protocol(words)
     return words
+
+
+def ended(words: LastWords | None) -> Cause:
+    """Name how a connection ended: by the server's own words, torn, or without a word."""
+    if words is not None and words.sqlstate == "57P01":
+        return "terminated"
+    if words is not None and words.sqlstate.startswith("22"):
+        # The server could not write a payload in our encoding: 22021, character_not_in_repertoire.
+        return "unreadable"
+    return "reset" if words is not None and words.torn else "closed"

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal
 
 import asyncpg
 import structlog
@@ -20,7 +19,7 @@ from monitor.domain.listening import Listening, QueueHeld, SignalLost
 from monitor.domain.signal import At, Emit, Gap, Hint, Sample
 from monitor.refusals import Turned, Unavailable
 from monitor.sources.canary import TEST_CHANNEL, Canary, Flight
-from monitor.sources.hearing import HearingConnection, LastWords, last_words, listen
+from monitor.sources.hearing import Cause, HearingConnection, ended, last_words, listen
 from monitor.sources.queries import Outcome
 from monitor.sources.reading import Reading
 
@@ -39,7 +38,6 @@ END = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where pid = $1 and usename = current_user and application_name = 'huph-monitor listen'
 """
-Cause = Literal["terminated", "reset", "closed", "unreadable", "after_hung", "dropped"]
 
 
 class Deaf(Exception):  # noqa: N818 - a state of the connection, not an error of ours
@@ -163,14 +161,14 @@ class Listener:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._sample_s if proven else UNPROVEN_S):
                         await self._wake.wait()
-            cause = _ended(words)
+            cause = ended(words)
         except Deaf as deaf:
             cause = deaf.cause
         except asyncpg.InternalClientError:
             # Its protocol stumbled over a message: a payload in no known encoding.
             cause = "unreadable"
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            cause = _ended(words) if lost.is_set() else "reset"
+            cause = ended(words) if lost.is_set() else "reset"
         finally:
             # Ended by us, it must not wake us: that would cut the back-off short.
             connection.remove_termination_listener(end)
@@ -324,13 +322,3 @@ class Listener:
             await listen(connection, sorted(missing), self._heard)
         for check in sorted({check for channel in missing for check in self._channels.get(channel, ())}):
             self._hint(check)
-
-
-def _ended(words: LastWords | None) -> Cause:
-    """Name how the connection ended: by the server's own words, torn, or without a word."""
-    if words is not None and words.sqlstate == "57P01":
-        return "terminated"
-    if words is not None and words.sqlstate.startswith("22"):
-        # The server could not write a payload in our encoding: 22021, character_not_in_repertoire.
-        return "unreadable"
-    return "reset" if words is not None and words.torn else "closed"

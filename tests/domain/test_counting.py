@@ -226,7 +226,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = pytest.mark.life(Life.TestCase)
-TestLife.settings = settings(max_examples=150, stateful_step_count=60, deadline=None, database=None)
+TestLife.settings = settings(max_examples=80, stateful_step_count=60, deadline=None, database=None)
 
 
 # The start.

@@ -434,5 +434,5 @@ class Life(RuleBasedStateMachine):
         assert all(entries[name]["verdict"] == verdict for name, verdict in last.items() if name in entries)
 
 
-Life.TestCase.settings = settings(max_examples=120, stateful_step_count=50)
+Life.TestCase.settings = settings(max_examples=60, stateful_step_count=50)
 TestLife = pytest.mark.life(Life.TestCase)

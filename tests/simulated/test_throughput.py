@@ -40,6 +40,7 @@ def test_ordinary_days(seed, floor):
     assert watched(talk(seed, 9, floor=floor), begin, begin + 2 * DAY, sweep_s=60.0) == []
 
 
+@pytest.mark.prove
 def test_dead_bot():
     """A bot that dies at ten on a working day is named, though users write on; in the median within 15 minutes."""
     found = []
