@@ -67,6 +67,7 @@ def database(follower):
     return follower.document["checks"]["db"]
 
 
+@pytest.mark.prove
 async def test_the_way(platform, start_daemon):
     """Where the way takes the time the database is not called slow, and all that is asked goes on."""
     await platform.write()

@@ -59,6 +59,7 @@ async def test_killed_and_started_again(own, start_daemon):
     assert seen == [("unknown", "ok"), ("ok", "fail"), ("fail", "ok")]
 
 
+@pytest.mark.prove
 async def test_frozen(own, start_daemon):
     """A frozen PostgreSQL is first not seen, then hung, never "refused"; let go, it is well within seconds."""
     await own.write()
