@@ -191,6 +191,7 @@ async def test_drift(deltas, start_daemon):
     assert follower.document["checks"]["message_throughput"]["detail"]["in_sync"] is True
 
 
+@pytest.mark.prove
 async def test_a_forged_signal(deltas, start_daemon):
     """A signal that anybody forged is believed no longer than to the next sweep, which finds it out."""
     daemon = await start_daemon(deltas.monitor_dsn, config=CONFIG, limits="sweep_s = 5")

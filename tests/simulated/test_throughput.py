@@ -33,6 +33,7 @@ def minutes_until(code, said, begin, within=2 * HOUR):
     return next(((now - begin) / MINUTE, params["sender"]) for now, said_code, params in told if said_code == code)
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(("seed", "floor"), [pytest.param(1, False, marks=pytest.mark.prove), (2, True)])
 def test_ordinary_days(seed, floor):
     """Two ordinary days and nights pass without a word."""
