@@ -101,7 +101,7 @@ async def test_a_slow_bot_is_seen_in_its_replies(stage):
 
 
 QUICK = {"stop-broker", "stop-service", "remove-flags", "deactivate-counselor"}
-"""One of each new part runs with every change; the rest, some of which last minutes, in the long form."""
+"""These run with every change; the rest, some of which last minutes, in the long form."""
 
 
 @pytest.mark.parametrize(
