@@ -7,10 +7,10 @@ import asyncio
 import json
 import sys
 
-from tests.bench import idle, latency, listen, page, sweep
+from tests.bench import idle, latency, listen, page, reconnect, sweep
 from tests.bench.figures import Figure, machine
 
-BENCHES = {"latency": latency, "listen": listen, "idle": idle, "page": page, "sweep": sweep}
+BENCHES = {"latency": latency, "listen": listen, "reconnect": reconnect, "idle": idle, "page": page, "sweep": sweep}
 
 
 def main() -> None:
