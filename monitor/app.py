@@ -21,6 +21,7 @@ from monitor.domain.signal import Emit, Sample, Signal
 from monitor.engine import Engine
 from monitor.outputs import transitions_log
 from monitor.outputs.hub import Hub
+from monitor.outputs.seats import Limits
 from monitor.outputs.server import Server
 from monitor.sources.broker import BrokerClient
 from monitor.sources.flags import FlagRows, FlagsSource, by_sql
@@ -57,7 +58,7 @@ class App:
         self._flags: FlagsSource | None = None
         self._broker: BrokerClient | None = None
         self._clock_ahead_s: float | None = None
-        hub = Hub(board.document, board.evidence, clock)
+        hub = Hub(board.document, board.evidence, clock, coalesce_s=config.stream.coalesce_s)
         engine = Engine(board, clock, [hub.publish, transitions_log.publish], self._look_again)
         sweep_s, sample_s = limits["sweep_s"], limits["sample_s"]
 
@@ -99,7 +100,7 @@ class App:
             sample_s=sample_s,
             clock=clock,
             emit=emit,
-            subscribers=lambda: len(hub.subscribers),
+            subscribers=lambda: hub.following,
             refused=hub.refused,
             database_clock_s=lambda: self._clock_ahead_s,
             stall_s=limits["stall_s"],
@@ -149,6 +150,7 @@ class App:
             port=config.http.port,
             base_path=config.http.base_path,
             hosts=config.http.hosts,
+            limits=Limits(config.stream.max_subscribers, config.stream.max_per_address),
         )
 
     @staticmethod

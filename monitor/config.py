@@ -31,6 +31,18 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """How the live stream is sent: what follows a change within `coalesce_s` seconds goes out with the next (0: never).
+
+    At most so many subscribers at a time, in total and from one address.
+    """
+
+    coalesce_s: float = 0.025
+    max_subscribers: int = 1000
+    max_per_address: int = 250
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that the daemon is told."""
 
@@ -41,6 +53,7 @@ class Config:
     log_json: bool | None
     log_level: str
     deltas: DeltaSettings | None = None
+    stream: StreamSettings = StreamSettings()
 
 
 def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Mapping[str, Any]]) -> Config:
@@ -60,21 +73,22 @@ def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[s
         top.wrong("deltas", value=True, mend="the profile names no triggers of our own ([deltas]); leave it false.")
     database, listen = _database(top.part("database"), mistakes)
     http = _http(top.part("http"))
+    stream = _stream(top.part("stream"))
     log = top.part("log")
     log_format = log.text("format", "auto", one_of=("auto", "json", "text"))
     level = log.text("level", "info", one_of=("debug", "info", "warning", "error"))
     log.done("format, level")
-    top.done("profile, quiet_hours, deltas, database, http, limits, broker, flags, services, log")
+    top.done("profile, quiet_hours, deltas, database, http, stream, limits, broker, flags, services, log")
     if mistakes or profile is None or database is None or listen is None:
         raise ConfigError(mistakes)
     as_json = {"json": True, "text": False}.get(log_format)
-    return Config(profile, database, listen, http, as_json, level, profile.deltas if own_triggers else None)
+    return Config(profile, database, listen, http, as_json, level, profile.deltas if own_triggers else None, stream)
 
 
 def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
     """Lay HUPH_MONITOR_SECTION_KEY over the table; numbers and booleans are read as TOML reads them."""
     merged = dict(table)
-    sections = ("database", "http", "limits", "broker", "flags", "log")
+    sections = ("database", "http", "stream", "limits", "broker", "flags", "log")
     for name, text in sorted(environment.items()):
         if not name.startswith(ENVIRONMENT) or name == f"{ENVIRONMENT}CONFIG":
             continue
@@ -132,6 +146,15 @@ def _http(reader: Reader) -> Http:
     if not plain or {".", ".."} & set(base.split("/")):
         reader.wrong("base_path", base, 'give a path such as "/hm/".')
     return Http(host, port, base if base.endswith("/") else f"{base}/", hosts)
+
+
+def _stream(reader: Reader) -> StreamSettings:
+    usual = StreamSettings()
+    coalesce_ms = reader.number("coalesce_ms", 1000 * usual.coalesce_s, 0, 1000)
+    total = int(reader.number("max_subscribers", usual.max_subscribers, 1, 100_000, whole=True))
+    one = int(reader.number("max_per_address", usual.max_per_address, 1, 100_000, whole=True))
+    reader.done("coalesce_ms, max_subscribers, max_per_address")
+    return StreamSettings(coalesce_ms / 1000, total, one)
 
 
 def _loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,18 @@ def _serve(loaded: config.Config, control: str | None) -> int:
         if control is not None:
             _say(f"Break the demo platform: {control}  (or: huph-monitor demo list)")
 
-    asyncio.run(app.run(ready))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(app.run(ready))
     return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give the faster loop where it is installed; everything works on asyncio's own too."""
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415 - it is not to be had everywhere
+    except ImportError:
+        return None
+    return new_event_loop
 
 
 def _plan(loaded: config.Config) -> int:

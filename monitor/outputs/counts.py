@@ -1,4 +1,4 @@
-"""What the ways out count: frames sent, subscribers turned away, transitions; for the vitals and for Prometheus."""
+"""What the ways out count: messages sent, subscribers turned away, transitions; for the vitals and for Prometheus."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from monitor.domain.window import Tally
 Why = Literal["limit", "slow_reader", "protocol"]
 WHYS: tuple[Why, ...] = ("limit", "slow_reader", "protocol")
 
+Reason = Literal["initial", "gap", "epoch", "slow"]
+REASONS: tuple[Reason, ...] = ("initial", "gap", "epoch", "slow")
+"""Why a subscriber is sent the whole document: it is new, missed too much, knows another start, or reads slowly."""
+
 
 class Counts:
     """Counts since the start; `turned_away` also says what the last five minutes brought. Plain numbers, no names."""
@@ -20,6 +24,8 @@ class Counts:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.frames = 0
+        self.resumed = 0
+        self.snapshots: Counter[Reason] = Counter()
         self.refusals: Counter[str] = Counter()
         self.transitions: Counter[tuple[str, str]] = Counter()
         self._recent = {why: Tally() for why in WHYS}

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from monitor import __version__
 from monitor.clock import Clock
 from monitor.domain.verdict import Verdict
-from monitor.outputs.counts import WHYS
+from monitor.outputs.counts import REASONS, WHYS
 from monitor.outputs.hub import Hub
 
 VERDICTS = [verdict.value for verdict in Verdict]
@@ -100,10 +100,15 @@ class Figures:
     def _stream(self, document: Mapping[str, Any]) -> Iterator[Metric]:
         counts = self._hub.counts
         yield _gauge("document_seq", "The position of the document in the stream.", document["position"]["seq"])
-        yield _gauge("subscribers", "Who follows the stream now.", len(self._hub.subscribers))
+        yield _gauge("subscribers", "Who follows the stream now.", self._hub.following)
         refused = (({"why": why}, counts.refusals[why]) for why in WHYS)
         yield _counters("subscribers_refused", "Subscribers that were turned away or dropped.", ["why"], refused)
         yield _counters("frames_sent", "Messages sent to subscribers.", [], [({}, counts.frames)])
+        yield _counters(
+            "subscribers_resumed", "Subscriptions that went on where they stood.", [], [({}, counts.resumed)]
+        )
+        snapshots = (({"reason": reason}, counts.snapshots[reason]) for reason in REASONS)
+        yield _counters("snapshots_sent", "Whole documents sent to subscribers.", ["reason"], snapshots)
 
 
 def _platform(document: Mapping[str, Any]) -> Iterator[Metric]:

@@ -15,18 +15,23 @@ from monitor.clock import Clock
 from monitor.errors import MonitorError
 from monitor.outputs.hub import Hub
 from monitor.outputs.metrics import Metrics
-from monitor.outputs.page import SECURITY, Page
+from monitor.outputs.page import Page
 from monitor.outputs.routes.cron import Cron
 from monitor.outputs.routes.health import Health, refusal
 from monitor.outputs.routes.openapi import OpenApi
 from monitor.outputs.routes.series import Read, Series
 from monitor.outputs.routes.services import Services
 from monitor.outputs.routes.settings import Settings
+from monitor.outputs.seats import Limits, Seats
+from monitor.outputs.security import SECURITY
+from monitor.outputs.sse import Events
 from monitor.outputs.stream import Stream
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+GOODBYE_S = 0.5
+"""How long the subscribers' answers to the last word are waited for."""
 STOP_S = 1.0
 """How long a request under way may take to end; aiohttp waits as long again after it has cancelled it."""
 
@@ -80,12 +85,15 @@ class Server:
         port: int,
         base_path: str,
         hosts: Collection[str] = (),
+        limits: Limits | None = None,
         web_folder: Traversable | None = None,
     ) -> None:
         self._hub = hub
         self._host, self._port, self._base = host, port, base_path
         health, series, cron = Health(hub), Series(read_series), Cron(hub, read_series)
-        stream, page = Stream(hub, clock), Page(hub, web_folder)
+        self._seats = Seats(limits if limits is not None else Limits())
+        stream, events = Stream(hub, clock, self._seats), Events(hub, self._seats)
+        page = Page(hub, web_folder)
         application = web.Application(middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts})])
         api = f"{base_path}api/v1"
         application.add_routes(
@@ -100,6 +108,7 @@ class Server:
                 web.get(f"{api}/settings", Settings(hub).all),
                 web.get(f"{api}/openapi.json", OpenApi(hub, base_path).document),
                 web.get(f"{api}/stream", stream.open),
+                web.get(f"{api}/events", events.open, allow_head=False),
                 web.get(f"{base_path}livez", health.live),
                 web.get(f"{base_path}readyz", health.ready),
                 web.get(f"{base_path}metrics", Metrics(hub, clock).scrape),
@@ -109,15 +118,10 @@ class Server:
         )
         if base_path != "/":
             application.router.add_get(base_path.rstrip("/"), self._to_base)
-        application.on_shutdown.append(self._say_goodbye)
         self._runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=STOP_S)
 
     async def _to_base(self, _: web.Request) -> web.StreamResponse:
         raise web.HTTPPermanentRedirect(self._base)
-
-    async def _say_goodbye(self, _: web.Application) -> None:
-        # Without this, aiohttp would wait for every open socket at the end.
-        self._hub.close_all(1012, "restarting")
 
     async def start(self) -> str:
         """Open the port; give the page's address. Raises `MonitorError` when the port cannot be had."""
@@ -138,4 +142,7 @@ class Server:
 
     async def stop(self) -> None:
         """Tell the subscribers, finish what is under way, close the port."""
+        self._hub.close_all(1012, "restarting")
+        # Once aiohttp is told to end, it hears nobody's answer to a close any more.
+        await self._seats.close(GOODBYE_S)
         await self._runner.cleanup()

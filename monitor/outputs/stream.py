@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import WebSocketError, WSMsgType, web
 
 from monitor.clock import Clock
-from monitor.outputs import wire
-from monitor.outputs.hub import Hub, Subscriber
+from monitor.outputs import joining, wire
+from monitor.outputs.frames import WINDOW_BITS
+from monitor.outputs.hub import Hub
+from monitor.outputs.seats import Limits, Seats
+from monitor.outputs.subscriber import Position, Subscriber
 
 log = structlog.get_logger()
 INBOUND_BYTES = 4096
 INBOUND_MESSAGES, INBOUND_PER_S = 20, 10.0
-MOST_SUBSCRIBERS = 500
 PING_S = 20.0
 """So often a subscriber is pinged; one that lets half of that pass without an answer is gone."""
-LAG_S = 30.0
-"""A subscriber that does not take a single frame for so long is dropped."""
+MAY_BE_SAID = "Send subscribe, ping or auth, as JSON text."
 
 
 class Stream:
     """The route of the stream, and the life of one subscriber's connection."""
 
-    def __init__(self, hub: Hub, clock: Clock, lag_s: float = LAG_S, ping_s: float = PING_S) -> None:
+    def __init__(self, hub: Hub, clock: Clock, seats: Seats | None = None, ping_s: float = PING_S) -> None:
         self._hub = hub
         self._clock = clock
-        self._lag_s, self._ping_s = lag_s, ping_s
+        self._seats = seats if seats is not None else Seats(Limits())
+        self._ping_s = ping_s
 
     async def open(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one subscriber until it leaves, lags too far behind, or the daemon stops."""
@@ -38,66 +38,49 @@ class Stream:
         if offered and wire.PROTOCOL not in offered:
             counts.turn_away("protocol")
             raise web.HTTPBadRequest(text=f"This server speaks the subprotocol {wire.PROTOCOL}.")
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
-            raise web.HTTPForbidden(text="This page may not read the stream: its origin is another host.")
-        if len(self._hub.subscribers) >= MOST_SUBSCRIBERS:
-            counts.turn_away("limit")
-            raise web.HTTPServiceUnavailable(text="Too many subscribers.", headers={"Retry-After": "10"})
+        joining.same_origin(request)
+        position = joining.asked_position(request)
         socket = web.WebSocketResponse(
             protocols=(wire.PROTOCOL,),
             max_msg_size=INBOUND_BYTES + 1,  # aiohttp refuses what is as long as this
             heartbeat=self._ping_s,
-            compress=False,
             timeout=2,
         )
-        # Its place is taken before anything is awaited: no two can be given the last one.
-        subscriber = self._hub.join()
-        try:
-            await socket.prepare(request)
-            log.info("subscriber.joined", subscribers=len(self._hub.subscribers))
-            await self._serve(socket, subscriber)
-        except web.HTTPBadRequest:
-            counts.turn_away("protocol")
-            raise
-        finally:
-            self._hub.leave(subscriber)
-            if socket.prepared:
-                log.info("subscriber.left", subscribers=len(self._hub.subscribers), code=socket.close_code)
+        with joining.seated(self._seats, request, counts):
+            try:
+                await socket.prepare(request)
+                await self._follow(request, socket, position)
+            except web.HTTPBadRequest:
+                counts.turn_away("protocol")
+                raise
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
-        sender = asyncio.create_task(self._send(socket, subscriber), name="stream: sender")
-        try:
-            # Reading goes on for ever: without it the other side's close would never be seen.
-            await self._receive(socket, subscriber)
-        finally:
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sender
+    async def _follow(self, request: web.Request, socket: web.WebSocketResponse, position: Position | None) -> None:
+        goodbye: list[tuple[int, str]] = []
+        ending = asyncio.timeout(None)
 
-    async def _send(self, socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
+        def end(code: int, reason: str) -> None:
+            goodbye.append((code, reason))
+            ending.reschedule(0)
+
+        one = Subscriber(joining.tuned(request), "frame", end, deflates=_deflates(socket))
         try:
-            while True:
-                await subscriber.filled()
-                for frame in self._hub.next_frames(subscriber):
-                    async with asyncio.timeout(self._lag_s):
-                        await socket.send_str(frame.decode())
-                    self._hub.counts.frames += 1
-                if subscriber.closing is not None:
-                    code, reason = subscriber.closing
-                    await socket.close(code=code, message=reason.encode())
-                    return
+            async with ending:
+                self._hub.join(one, position)
+                log.info("subscriber.joined", subscribers=self._hub.following)
+                # Reading goes on for ever: without it the other side's close would never be seen.
+                await self._receive(socket, one)
         except TimeoutError:
-            self._hub.counts.turn_away("slow_reader")
-            log.warning("subscriber.dropped", why="slow", lag_s=self._lag_s)
-            # A close frame could not be delivered either.
-            if socket._req is not None and socket._req.transport is not None:  # noqa: SLF001 - aiohttp names no way to abort
-                socket._req.transport.abort()  # noqa: SLF001
-        except (ConnectionError, RuntimeError):
-            return
+            if not goodbye:
+                raise
+        finally:
+            self._hub.leave(one)
+        if goodbye:
+            code, reason = goodbye[0]
+            await socket.close(code=code, message=reason.encode())
+        log.info("subscriber.left", subscribers=self._hub.following, code=socket.close_code)
 
-    async def _receive(self, socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
+    async def _receive(self, socket: web.WebSocketResponse, one: Subscriber) -> None:
         since, count = self._clock.now().mono, 0
         async for message in socket:
             now = self._clock.now().mono
@@ -108,31 +91,42 @@ class Stream:
                 # aiohttp has closed it already: for what it said (RFC 6455, 7.4.1), or because it is gone.
                 if isinstance(message.data, WebSocketError):
                     self._hub.counts.turn_away("protocol")
-            elif subscriber.closing is not None:
-                continue
             elif count > INBOUND_MESSAGES:
-                self._end(subscriber, 4429, "too many messages")
-            elif message.type is not WSMsgType.TEXT or not self._understood(subscriber, message.data):
-                subscriber.answer(wire.error("bad_message", "Send subscribe or ping, as JSON text.", fatal=True))
-                self._end(subscriber, 4400, "bad message")
+                text = f"Send at most {INBOUND_MESSAGES} messages in {INBOUND_PER_S:g} s."
+                self._refuse(one, wire.error("too_many", text, fatal=True, retry_after=INBOUND_PER_S), 4429)
+                return
+            elif message.type is not WSMsgType.TEXT or not self._understood(one, message.data):
+                self._refuse(one, wire.error("bad_message", MAY_BE_SAID, fatal=True), 4400)
+                return
 
-    def _end(self, subscriber: Subscriber, code: int, reason: str) -> None:
+    def _refuse(self, one: Subscriber, error: bytes, code: int) -> None:
         self._hub.counts.turn_away("protocol")
-        subscriber.close(code, reason)
+        self._hub.leave(one)
+        self._hub.answer(one, error)
+        one.end(code, "bad message" if code == 4400 else "too many messages")
 
-    @staticmethod
-    def _understood(subscriber: Subscriber, text: str) -> bool:
+    def _understood(self, one: Subscriber, text: str) -> bool:
         try:
             message = wire.decode(text)
         except ValueError:
             return False
         match message:
-            case {"type": "subscribe"}:
-                subscriber.restart("gap")
+            case {"type": "subscribe", "epoch": int() as epoch, "seq": int() as seq}:
+                self._hub.subscribe(one, (epoch, seq))
+            case {"type": "subscribe"} if message.get("epoch") is None and message.get("seq") is None:
+                self._hub.subscribe(one)
             case {"type": "ping", "id": str() | int() | float() as name}:
-                subscriber.answer(wire.pong(name))
+                self._hub.answer(one, wire.pong(name))
             case {"type": "ping"} if message.get("id") is None:
-                subscriber.answer(wire.pong())
+                self._hub.answer(one, wire.pong())
+            case {"type": "auth", "token": str()}:
+                pass  # nobody is asked who they are on loopback; who always says so is not turned away
             case _:
                 return False
         return True
+
+
+def _deflates(socket: web.WebSocketResponse) -> bool:
+    """Say whether the handshake has agreed on frames that look back as far as ours do (RFC 7692, 7.1)."""
+    agreed = socket.headers.get("Sec-WebSocket-Extensions", "")
+    return bool(socket.compress) and int(socket.compress) >= WINDOW_BITS and "server_no_context_takeover" not in agreed

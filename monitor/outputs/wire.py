@@ -10,9 +10,12 @@ import orjson
 from monitor import __version__
 from monitor.domain.change import Change, Document
 from monitor.domain.verdict import instant
+from monitor.outputs.frames import Message
 
 PROTOCOL = "health.v1.json"
 HEARTBEAT_S = 3
+FEATURES = ("resume", "merge", "bookmark")
+"""What was added to the first version of the protocol, or may be left out by another server of it."""
 
 
 def encode(value: object) -> bytes:
@@ -46,45 +49,44 @@ def _aged(entry: Any, observed_at: str | None) -> object:
     return entry if observed_at is None else {**entry, "observed_at": observed_at}
 
 
-def hello(document: Document) -> bytes:
-    position: Any = document["position"]
-    return encode(
-        {
-            "type": "hello",
-            "proto": "health.v1",
-            "epoch": position["epoch"],
-            "seq": position["seq"],
-            "heartbeat": HEARTBEAT_S,
-            "resumed": False,
-            "features": [],
-            "version": __version__,
-        }
-    )
+def position(document: Document) -> tuple[int, int]:
+    """Give epoch and number of a document."""
+    place: Any = document["position"]
+    return place["epoch"], place["seq"]
 
 
-def snapshot(document: Document, reason: str) -> bytes:
-    position: Any = document["position"]
-    return encode(
-        {
-            "type": "snapshot",
-            "epoch": position["epoch"],
-            "seq": position["seq"],
-            "reason": reason,
-            "data": document,
-        }
-    )
+def hello(place: tuple[int, int], *, resumed: bool) -> Message:
+    """Answer a subscription; `resumed` says that what was missed follows, and no snapshot."""
+    epoch, seq = place
+    said = {"proto": "health.v1", "epoch": epoch, "seq": seq, "heartbeat": HEARTBEAT_S, "resumed": resumed}
+    return Message("hello", encode({"type": "hello", **said, "features": FEATURES, "version": __version__}))
 
 
-def diff(change: Change) -> bytes:
-    return encode({"type": "diff", "seq": change.seq, "ts": instant(change.at), "patch": change.patch})
+def snapshot(document: Document, reason: str) -> Message:
+    """Give everything anew; it replaces all that a subscriber knows."""
+    epoch, seq = position(document)
+    body = encode({"type": "snapshot", "epoch": epoch, "seq": seq, "reason": reason, "data": document})
+    return Message("snapshot", body, prev=seq, seq=seq, name=f"{epoch}:{seq}")
 
 
-def bookmark(seq: int, evidence: Mapping[str, str], at: float) -> bytes:
-    return encode({"type": "bookmark", "seq": seq, "ts": instant(at), "as_of": instant(at), "evidence": evidence})
+def diff(epoch: int, prev: int, change: Change, patch: Mapping[str, object]) -> Message:
+    """Give the patch from `prev` to the position of `change`."""
+    merged = {"prev": prev} if prev != change.seq - 1 else {}
+    body = encode({"type": "diff", "seq": change.seq, **merged, "ts": instant(change.at), "patch": patch})
+    return Message("diff", body, prev=prev, seq=change.seq, name=f"{epoch}:{change.seq}")
 
 
-def error(code: str, message: str, *, fatal: bool) -> bytes:
-    return encode({"type": "error", "code": code, "message": message, "fatal": fatal})
+def bookmark(place: tuple[int, int], evidence: Mapping[str, str], at: float) -> Message:
+    """Say that nothing is missing up to here, and how old the evidence is."""
+    epoch, seq = place
+    body = encode({"type": "bookmark", "seq": seq, "ts": instant(at), "as_of": instant(at), "evidence": evidence})
+    return Message("bookmark", body, prev=seq, seq=seq, name=f"{epoch}:{seq}")
+
+
+def error(code: str, message: str, *, fatal: bool, retry_after: float | None = None) -> bytes:
+    """Say what was wrong; a fatal error is the last word. `retry_after` (seconds) says when it may be tried again."""
+    again = {"retry_after": retry_after} if retry_after is not None else {}
+    return encode({"type": "error", "code": code, "message": message, "fatal": fatal, **again})
 
 
 def pong(name: str | float | None = None) -> bytes:

@@ -59,7 +59,7 @@ class Window(Port):
     def __init__(self, web_folder: Path | None, base_path: str, document: Json) -> None:
         self.clock = FakeClock()
         self.series = dict(whole.SERIES)
-        self.hub = Hub(document, lambda: whole.EVIDENCE, self.clock)
+        self.hub = Hub(document, lambda: whole.EVIDENCE, self.clock, coalesce_s=0)
         self.server = Server(
             hub=self.hub,
             read_series=self.series.get,
@@ -87,7 +87,7 @@ class Stage(Port):
             at=self.clock.now(),
             explains=profile.explains,
         )
-        self.hub = Hub(self.board.document, self.board.evidence, self.clock)
+        self.hub = Hub(self.board.document, self.board.evidence, self.clock, coalesce_s=0)
         self.changes = Recorder()
         self.engine = Engine(self.board, self.clock, [self.hub.publish, self.changes], Recorder())
         self.server = Server(

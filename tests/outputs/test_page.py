@@ -14,7 +14,8 @@ from yarl import URL
 from monitor.domain.signal import Event, Sample, Trouble
 from monitor.errors import MonitorError
 from monitor.outputs.hub import Hub
-from monitor.outputs.page import SECURITY, Page
+from monitor.outputs.page import Page
+from monitor.outputs.security import SECURITY
 from tests.fakes import FakeClock
 
 HOSTILE = "</script><script>alert(1)</script><!--<script>\u2028&amp;{}'\""

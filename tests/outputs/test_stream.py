@@ -17,8 +17,9 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from monitor.domain import patch
-from monitor.outputs.hub import OUTBOX_FRAMES
-from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, MOST_SUBSCRIBERS, Stream
+from monitor.outputs.hub import LAG_S
+from monitor.outputs.seats import Limits, Seats
+from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, Stream
 from tests.outputs.conftest import Stage, heard
 from tests.outputs.weather import weather
 
@@ -46,10 +47,13 @@ async def until(promise: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(stage: Stage, *, lag_s: float = 30, ping_s: float = 20, prepared: Any = None) -> AsyncIterator[str]:
+async def serving(
+    stage: Stage, *, limits: Limits | None = None, ping_s: float = 20, prepared: Any = None
+) -> AsyncIterator[str]:
     """Serve the stream alone, past the server; `prepared` is called before an answer's head is sent."""
     application = web.Application()
-    application.router.add_get("/", Stream(stage.hub, stage.clock, lag_s, ping_s).open)
+    seats = Seats(limits) if limits is not None else None
+    application.router.add_get("/", Stream(stage.hub, stage.clock, seats, ping_s).open)
     if prepared is not None:
         application.on_response_prepare.append(prepared)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
@@ -154,8 +158,14 @@ async def test_subscribe(stage):
         await socket.send('{"type": "subscribe"}')
         while (message := await heard(socket))["type"] == "diff":
             pass
+        assert (message["type"], message["seq"], message["resumed"]) == ("hello", 2, False)
+        message = await heard(socket)
         assert (message["type"], message["reason"], message["seq"]) == ("snapshot", "gap", 2)
         stage.fire()
+        assert (await heard(socket))["seq"] == 3
+        await socket.send(json.dumps({"type": "subscribe", "epoch": stage.board.epoch, "seq": 2}))
+        message = await heard(socket)
+        assert (message["type"], message["seq"], message["resumed"]) == ("hello", 3, True)
         assert (await heard(socket))["seq"] == 3
 
 
@@ -174,7 +184,7 @@ async def test_ping_behind_subscribe(stage):
     async with stage.connect() as socket:
         await joined(stage, socket)
         await asyncio.gather(socket.send('{"type": "subscribe"}'), socket.send('{"type": "ping", "id": 1}'))
-        assert {(await heard(socket))["type"] for _ in range(2)} == {"snapshot", "pong"}
+        assert [(await heard(socket))["type"] for _ in range(3)] == ["hello", "snapshot", "pong"]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +196,9 @@ async def test_ping_behind_subscribe(stage):
         "[]",
         "null",
         '{"type": "auth"}',
+        '{"type": "auth", "token": 7}',
+        '{"type": "subscribe", "seq": 7}',
+        '{"type": "subscribe", "epoch": "1", "seq": 7}',
         '{"type": ["ping"]}',
         b'{"type": "ping"}',
         '{"type": "ping", "id": {"a": 1}}',
@@ -203,7 +216,7 @@ async def test_unknown_message(stage, message):
         assert "subscribe" in error["message"]
         await socket.wait_closed()
         assert socket.close_code == 4400
-    await until(lambda: not stage.hub.subscribers)
+    await until(lambda: not stage.hub.following)
     assert stage.hub.refused() == {"protocol": 1}
 
 
@@ -232,7 +245,7 @@ async def test_counted_once(stage):
         error = await heard(socket)
         assert error["code"] == "bad_message"
         await socket.wait_closed()
-    await until(lambda: not stage.hub.subscribers)
+    await until(lambda: not stage.hub.following)
     assert stage.hub.refused() == {"protocol": 1}
 
 
@@ -245,7 +258,7 @@ async def test_too_long(stage):
         await socket.send('{"type": "ping"}'.ljust(INBOUND_BYTES + 1))
         await socket.wait_closed()
         assert socket.close_code == 1009
-    await until(lambda: not stage.hub.subscribers)
+    await until(lambda: not stage.hub.following)
     assert stage.hub.refused() == {"protocol": 1}
 
 
@@ -281,7 +294,7 @@ async def test_foreign_origin(stage, origin):
     with pytest.raises(websockets.InvalidStatus) as caught:
         await stage.connect(origin=origin.format(port=port))
     assert caught.value.response.status_code == 403
-    assert not stage.hub.subscribers
+    assert not stage.hub.following
     assert stage.hub.refused() == {}, "a stranger's page is no subscriber"
 
 
@@ -291,29 +304,30 @@ async def test_own_origin(stage):
         await joined(stage, socket)
 
 
-async def test_full_house(stage):
-    """Beyond the most subscribers the next one is told to come back later."""
-    for _ in range(MOST_SUBSCRIBERS):
-        stage.hub.join()
-    async with stage.http.get(stage.url + "api/v1/stream", headers=UPGRADE) as response:
-        assert response.status == 503
-        assert response.headers["Retry-After"] == "10"
-        assert (await response.json())["error"]["code"] == "service_unavailable"
-    assert stage.hub.refused() == {"limit": 1}
-    assert len(stage.hub.subscribers) == MOST_SUBSCRIBERS
+@pytest.mark.parametrize(("limits", "status"), [(Limits(2, 9), 503), (Limits(9, 2), 429)])
+async def test_full_house(stage, limits, status):
+    """Beyond the most subscribers, of all or of one address, the next one is told when to come back."""
+    async with serving(stage, limits=limits) as address:
+        seated = [await stage.http.ws_connect(address) for _ in range(2)]
+        async with stage.http.get(address, headers=UPGRADE) as response:
+            assert response.status == status
+            assert response.headers["Retry-After"] == "10"
+        assert stage.hub.refused() == {"limit": 1}
+        assert stage.hub.following == 2
+        await seated[0].close()
+        async with stage.http.ws_connect(address) as socket:
+            assert (await socket.receive_json())["type"] == "hello"
 
 
 async def test_last_place(stage):
     """The last place is given once, though two ask for it before either has been answered."""
-    for _ in range(MOST_SUBSCRIBERS - 1):
-        stage.hub.join()
     waiting = asyncio.Event()
 
     async def slow(_: web.Request, response: web.StreamResponse) -> None:
         if isinstance(response, web.WebSocketResponse):
             await waiting.wait()
 
-    async with serving(stage, prepared=slow) as address:
+    async with serving(stage, limits=Limits(1, 1), prepared=slow) as address:
         asked = [asyncio.create_task(stage.http.get(address, headers=UPGRADE)) for _ in range(3)]
         await until(lambda: sum(one.done() for one in asked) == 2)
         waiting.set()
@@ -322,7 +336,7 @@ async def test_last_place(stage):
         assert stage.hub.refused() == {"limit": 2}
         for answer in answers:
             answer.close()
-        await until(lambda: len(stage.hub.subscribers) == MOST_SUBSCRIBERS - 1)
+        await until(lambda: not stage.hub.following)
 
 
 async def test_no_upgrade(stage):
@@ -330,7 +344,7 @@ async def test_no_upgrade(stage):
     status, said = await stage.get("api/v1/stream")
     assert (status, said["error"]["code"]) == (400, "bad_request")
     assert stage.hub.refused() == {"protocol": 1}
-    assert not stage.hub.subscribers, "its place is free again"
+    assert not stage.hub.following, "its place is free again"
 
 
 # Leaving, lagging, stopping.
@@ -340,12 +354,12 @@ async def test_leave(stage):
     """Who leaves, in order or by vanishing, is forgotten."""
     async with stage.connect() as socket:
         await joined(stage, socket)
-        assert len(stage.hub.subscribers) == 1
-    await until(lambda: not stage.hub.subscribers)
+        assert stage.hub.following == 1
+    await until(lambda: not stage.hub.following)
     socket = await stage.connect()
     await joined(stage, socket)
     socket.transport.abort()
-    await until(lambda: not stage.hub.subscribers)
+    await until(lambda: not stage.hub.following)
     assert stage.hub.refused() == {}, "who goes was not turned away"
 
 
@@ -355,19 +369,19 @@ async def test_vanished(stage):
         serving(stage, ping_s=0.1) as address,
         stage.http.ws_connect(address, autoping=False, autoclose=False) as socket,
     ):
-        await until(lambda: stage.hub.subscribers)
-        await until(lambda: not stage.hub.subscribers)
+        await until(lambda: stage.hub.following)
+        await until(lambda: not stage.hub.following)
         assert socket.close_code is None, "nobody could be told"
     assert stage.hub.refused() == {}
 
 
 async def test_not_reading(stage):
-    """One who stops reading delays nobody, and when it reads again a snapshot brings it up to date."""
+    """One who stops reading delays nobody, and when it reads again it is brought up to date."""
     async with stage.connect() as reader, stage.connect(max_queue=1) as sleeper:
         await joined(stage, reader)
         await joined(stage, sleeper)
         seq, slowest = 0, 0.0
-        while not any(one.wants_snapshot == "slow" for one in stage.hub.subscribers):
+        while not stage.hub._waiting:
             started = time.perf_counter()
             for _ in range(20):
                 stage.stuff(20_000)
@@ -390,24 +404,22 @@ async def test_not_reading(stage):
             message = await heard(sleeper)
             assert (message["type"], message["seq"]) == ("diff", place + 1)
             place = message["seq"]
-        assert len(stage.hub.subscribers) == 2
+        assert stage.hub.following == 2
 
 
 async def test_lagging(stage):
     """One who takes nothing at all for too long is dropped, and the log says so."""
-    async with serving(stage, lag_s=0.2) as address:
-        with capture_logs() as said:
-            socket = await websockets.connect(
-                address.replace("http:", "ws:"), proxy=None, ping_interval=None, compression=None, max_queue=1
-            )
-            await until(lambda: stage.hub.subscribers)
-            while stage.hub.subscribers:
-                stage.stuff(200_000)
-                await asyncio.sleep(0.01)
+    with capture_logs() as said:
+        socket = await stage.connect(max_queue=1)
+        await until(lambda: stage.hub.following)
+        while stage.hub.following:
+            stage.stuff(200_000)
+            stage.clock.advance(1)
+            await asyncio.sleep(0.01)
+        await until(lambda: said[-1]["event"] == "subscriber.left")
     socket.transport.abort()
     assert stage.hub.refused() == {"slow_reader": 1}
-    assert {"event": "subscriber.dropped", "why": "slow", "lag_s": 0.2, "log_level": "warning"} in said
-    assert said[-1]["event"] == "subscriber.left"
+    assert {"event": "subscriber.dropped", "why": "slow", "lag_s": LAG_S, "log_level": "warning"} in said
 
 
 async def test_stop(stage):
@@ -429,10 +441,7 @@ async def test_stop_with_a_sleeper(stage):
     """One who does not read cannot hold the daemon's end up."""
     sleeper = await stage.connect(max_queue=1)
     await joined(stage, sleeper)
-    for _ in range(OUTBOX_FRAMES - 1):
-        stage.stuff(4_000)
-        await asyncio.sleep(0)
-    for _ in range(2 * OUTBOX_FRAMES):
+    while not stage.hub._waiting:
         stage.stuff(60_000)
         await asyncio.sleep(0)
     started = time.perf_counter()
@@ -446,21 +455,62 @@ async def test_log(stage):
     with capture_logs() as said:
         async with stage.connect() as socket:
             await joined(stage, socket)
-        await until(lambda: not stage.hub.subscribers and len(said) == 2)
+        await until(lambda: not stage.hub.following and len(said) == 2)
     assert said == [
         {"event": "subscriber.joined", "subscribers": 1, "log_level": "info"},
         {"event": "subscriber.left", "subscribers": 0, "code": 1000, "log_level": "info"},
     ]
 
 
-async def test_subscribe_before_hello(stage):
-    """Who asks for the document before having been greeted is greeted first all the same."""
-    stage.fire(2)
-    subscriber = stage.hub.join()
-    subscriber.restart("gap")
-    frames = [json.loads(frame) for frame in stage.hub.next_frames(subscriber)]
-    stage.hub.leave(subscriber)
-    assert [(frame["type"], frame.get("reason")) for frame in frames] == [("hello", None), ("snapshot", "initial")]
+async def test_resume(stage):
+    """Who comes back with its position is sent what it has missed, and no document."""
+    stage.fire(5)
+    address = f"{stage.url.replace('http:', 'ws:')}api/v1/stream?epoch={stage.board.epoch}&seq=3"
+    async with websockets.connect(address, proxy=None) as socket:
+        hello = await heard(socket)
+        assert (hello["type"], hello["resumed"], hello["seq"]) == ("hello", True, 5)
+        assert [(await heard(socket))["seq"] for _ in range(2)] == [4, 5]
+        stage.fire()
+        assert (await heard(socket))["seq"] == 6
+
+
+@pytest.mark.parametrize("query", ["epoch=1", "seq=1", "epoch=x&seq=1", "epoch=1&seq=-1", "epoch=1&seq=" + "9" * 19])
+async def test_bad_position(stage, query):
+    """A position that is none is refused before the upgrade, by its name and value."""
+    for path in ("stream", "events"):
+        status, said = await stage.get(f"api/v1/{path}?{query}")
+        assert (status, said["error"]["code"]) == (400, "bad_request")
+        assert "epoch and seq" in said["error"]["message"]
+    assert not stage.hub.following
+
+
+async def test_compressed(stage):
+    """Who offers compression gets compressed frames, whatever else is sent on the same connection."""
+    async with stage.connect(compression="deflate", ping_interval=0.01) as packed, stage.connect() as plain:
+        await joined(stage, packed)
+        await joined(stage, plain)
+        for seq in range(1, 200):
+            stage.fire()
+            await packed.send(json.dumps({"type": "ping", "id": seq})) if seq % 20 == 0 else None
+            one, other = await heard(packed), await heard(plain)
+            assert one == other
+            assert one["seq"] == seq
+            if seq % 20 == 0:
+                assert (await heard(packed))["id"] == seq
+        assert len(stage.hub._crowd._shared) == len(stage.hub._crowd._plain) == 1
+
+
+@pytest.mark.parametrize(
+    "offer", ["permessage-deflate; server_no_context_takeover", "permessage-deflate; server_max_window_bits=10", "x"]
+)
+async def test_uncompressed(stage, offer):
+    """Who could not look back as far as our frames do gets plain ones."""
+    async with stage.http.ws_connect(
+        stage.url.replace("http:", "ws:") + "api/v1/stream", headers={"Sec-WebSocket-Extensions": offer}
+    ) as socket:
+        await socket.receive_json()
+        await until(lambda: len(stage.hub._crowd._plain) == 1)
+        assert not stage.hub._crowd._joining
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])

@@ -23,7 +23,7 @@ TIME = "2026-05-28T20:26:40.123Z"
     ("frame", "message"),
     [
         (
-            wire.hello(DOCUMENT),
+            wire.hello((7, 3), resumed=False).body,
             {
                 "type": "hello",
                 "proto": "health.v1",
@@ -31,20 +31,24 @@ TIME = "2026-05-28T20:26:40.123Z"
                 "seq": 3,
                 "heartbeat": 3,
                 "resumed": False,
-                "features": [],
+                "features": ["resume", "merge", "bookmark"],
                 "version": __version__,
             },
         ),
         (
-            wire.snapshot(DOCUMENT, "gap"),
+            wire.snapshot(DOCUMENT, "gap").body,
             {"type": "snapshot", "epoch": 7, "seq": 3, "reason": "gap", "data": DOCUMENT},
         ),
         (
-            wire.diff(Change(7, 4, WALL, {"status": "healthy", "gone": None}, DOCUMENT)),
+            wire.diff(7, 3, Change(7, 4, WALL, {}, DOCUMENT), {"status": "healthy", "gone": None}).body,
             {"type": "diff", "seq": 4, "ts": TIME, "patch": {"status": "healthy", "gone": None}},
         ),
         (
-            wire.bookmark(4, {"db": "then", "services/dify": "now"}, WALL),
+            wire.diff(7, 2, Change(7, 4, WALL, {}, DOCUMENT), {}).body,
+            {"type": "diff", "seq": 4, "prev": 2, "ts": TIME, "patch": {}},
+        ),
+        (
+            wire.bookmark((7, 4), {"db": "then", "services/dify": "now"}, WALL).body,
             {
                 "type": "bookmark",
                 "seq": 4,
@@ -56,6 +60,10 @@ TIME = "2026-05-28T20:26:40.123Z"
         (
             wire.error("bad_message", "No.", fatal=True),
             {"type": "error", "code": "bad_message", "message": "No.", "fatal": True},
+        ),
+        (
+            wire.error("too_many", "Less.", fatal=True, retry_after=10),
+            {"type": "error", "code": "too_many", "message": "Less.", "fatal": True, "retry_after": 10},
         ),
         (wire.pong("a"), {"type": "pong", "id": "a"}),
         (wire.pong(), {"type": "pong"}),

@@ -1,0 +1,56 @@
+"""The live stream as server-sent events (HTML, 9.2): the same messages, for a browser's EventSource and for curl."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import structlog
+from aiohttp import web
+
+from monitor.outputs import joining
+from monitor.outputs.frames import chunk
+from monitor.outputs.hub import Hub
+from monitor.outputs.seats import Seats
+from monitor.outputs.security import SECURITY
+from monitor.outputs.subscriber import Subscriber
+
+log = structlog.get_logger()
+COME_BACK_MS = 500, 5000
+"""A reader that lost the stream comes back after a time between these, each its own: not all knock at once."""
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Events:
+    """The route of the events."""
+
+    def __init__(self, hub: Hub, seats: Seats) -> None:
+        self._hub = hub
+        self._seats = seats
+
+    async def open(self, request: web.Request) -> web.StreamResponse:
+        """Serve one reader until it leaves, lags too far behind, or the daemon stops."""
+        joining.same_origin(request)
+        position = joining.asked_position(request, request.headers.get("Last-Event-ID"))
+        if request.version < (1, 1):
+            raise web.HTTPVersionNotSupported(text="The stream has no end, which HTTP/1.0 cannot tell; use 1.1.")
+        response = web.StreamResponse(headers=HEADERS | SECURITY)
+        response.enable_chunked_encoding()
+        with joining.seated(self._seats, request, self._hub.counts):
+            await response.prepare(request)
+            await self._follow(request, position)
+        return response
+
+    async def _follow(self, request: web.Request, position: tuple[int, int] | None) -> None:
+        over = asyncio.Event()
+        transport = joining.tuned(request)
+        one = Subscriber(transport, "event", lambda *_: over.set())
+        retry_ms = random.randint(*COME_BACK_MS)  # noqa: S311 - it spreads, it protects nothing
+        one.write(chunk(b"retry: %d\n\n" % retry_ms))
+        self._hub.join(one, position)
+        log.info("subscriber.joined", subscribers=self._hub.following)
+        try:
+            await over.wait()
+        finally:
+            self._hub.leave(one)
+            log.info("subscriber.left", subscribers=self._hub.following, code=None)
