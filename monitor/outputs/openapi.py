@@ -127,7 +127,21 @@ def _health(checks: Iterable[str]) -> dict[str, object]:
             refusals=[400],
         ),
         "/api/v1/health/full": _get(
-            "document", "health", "The live document", {200: _json(ref("Document"), "The document at its position.")}
+            "document",
+            "health",
+            "The live document",
+            {
+                200: _json(ref("Document"), "The document at its position, which is its ETag."),
+                304: {"description": "The document of this position is known already."},
+            },
+            parameters=[
+                {
+                    "name": "If-None-Match",
+                    "in": "header",
+                    "description": 'The ETag of the document that is known: "EPOCH:SEQ".',
+                    "schema": TEXT,
+                }
+            ],
         ),
         "/api/v1/checks/{name}": _get(
             "check",

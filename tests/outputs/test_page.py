@@ -138,7 +138,7 @@ async def test_no_such_file(stage, path):
 
 def test_not_built(tmp_path: Path):
     """Without a built page, or with one that has no place for the document, the daemon says how to get one."""
-    hub = Hub({}, dict, FakeClock())
+    hub = Hub({"position": {"epoch": 1, "seq": 0}}, dict, FakeClock())
     with pytest.raises(MonitorError, match="has not been built"):
         Page(hub, tmp_path)
     (tmp_path / "index.html").write_text("<p>", encoding="utf-8")

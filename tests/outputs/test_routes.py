@@ -98,14 +98,31 @@ async def test_two_fail_on(stage, query):
 
 
 async def test_full(stage):
-    """The whole document is what the stream would say, and nobody may keep it."""
+    """The whole document is what the stream would say; nobody may use a kept one without asking."""
     stage.observe()
     stage.fire()
     async with stage.http.get(stage.url + "api/v1/health/full") as response:
-        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Cache-Control"] == "private, no-cache"
         document = await response.json()
     assert list(document["checks"]) == [name for name in ORDER if name in document["checks"]]
     assert document["position"] == {"epoch": stage.board.epoch, "seq": 2}
+
+
+async def test_unchanged(stage):
+    """Who has the document of this position already is told so, and nothing else; any change makes it another one."""
+    stage.fire()
+    url = stage.url + "api/v1/health/full"
+    async with stage.http.get(url) as response:
+        tag = response.headers["ETag"]
+    assert tag == f'W/"{stage.board.epoch}:1"'
+    for known in (tag, tag.removeprefix("W/"), f'"1:1", {tag}', "*"):
+        async with stage.http.get(url, headers={"If-None-Match": known}) as response:
+            assert (response.status, await response.read(), response.headers["ETag"]) == (304, b"", tag)
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+    stage.fire()
+    for known in (tag, '"x"', "nonsense"):
+        async with stage.http.get(url, headers={"If-None-Match": known}) as response:
+            assert (response.status, (await response.json())["position"]["seq"]) == (200, 2)
 
 
 async def test_check(stage):
@@ -287,7 +304,7 @@ async def test_port_taken(web_folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = Server(
-            hub=Hub({}, dict, FakeClock()),
+            hub=Hub({"position": {"epoch": 1, "seq": 0}}, dict, FakeClock()),
             read_series=lambda _: None,
             clock=FakeClock(),
             host="127.0.0.1",
@@ -306,7 +323,7 @@ async def test_host(web_folder, host, start):
     """Every loopback host that the configuration takes can be served, and the address that is told works."""
     import aiohttp
 
-    hub = Hub({"checks": {}}, dict, FakeClock())
+    hub = Hub({"position": {"epoch": 1, "seq": 0}, "checks": {}}, dict, FakeClock())
     server = Server(
         hub=hub,
         read_series=lambda _: None,

@@ -62,7 +62,7 @@ class Health:
         epoch, seq = self._hub.position
         name = f"{epoch}:{seq}"
         # A weak validator (RFC 9110, 8.8.1): at one position the ages of the evidence differ.
-        headers = {"ETag": f'W/"{name}"', "Cache-Control": "no-cache"}
+        headers = {"ETag": f'W/"{name}"', "Cache-Control": "private, no-cache"}
         if any(tag.value in {name, "*"} for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         response = answer(self._hub.document)
