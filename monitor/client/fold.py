@@ -114,8 +114,8 @@ class Fold:
     def _replace(self, message: Mapping[str, Any]) -> Step:
         position = Position(_number(message, "epoch"), _number(message, "seq"))
         plain = message.get("data")
-        if not isinstance(plain, Mapping):
-            raise BadMessage("A snapshot came without its document.")
+        if not isinstance(plain, Mapping) or not isinstance(plain.get("position"), Mapping):
+            raise BadMessage("A snapshot came without its document, or one without its place in line.")
         self._adopt(plain, position, Word(_stamp(plain, "as_of"), self._clock()))
         # Whatever was awaited: a snapshot holds all that could be missing.
         self._awaited, self._afresh = None, False
@@ -134,7 +134,9 @@ class Fold:
         position = document.position._replace(seq=seq)
         plain: Any = patch.apply(document.plain, changes)
         stamp = _stamp(message, "ts") if "ts" in message else _stamp(plain, "as_of")
-        self._adopt({**plain, "position": {**plain["position"], "seq": seq}}, position, Word(stamp, self._clock()))
+        # The patch does not carry its own number.
+        plain = {**plain, "position": {**document.plain["position"], "seq": seq}}
+        self._adopt(plain, position, Word(stamp, self._clock()))
         return Step.CHANGED
 
     def _renew(self, message: Mapping[str, Any]) -> Step:
@@ -158,8 +160,6 @@ class Fold:
         return Step.ASK
 
     def _adopt(self, plain: Mapping[str, Any], position: Position, word: Word) -> None:
-        if not isinstance(plain.get("position"), Mapping):
-            raise BadMessage("A document came without its place in line.")
         self._document = Document(plain, position, word, self._clock)
 
 
@@ -170,10 +170,10 @@ def _renewal(plain: Mapping[str, Any], stamp: str, evidence: Mapping[str, Any]) 
         entries = plain.get(section)
         if isinstance(entries, Mapping):
             seen = {name: evidence.get(prefix + name) for name in entries}
-            renewal[section] = {name: {"observed_at": at} for name, at in seen.items() if at is not None}
+            renewal[section] = {name: {"observed_at": at} for name, at in seen.items() if isinstance(at, str)}
     for section in _SINGLE:
-        if section in plain and evidence.get(section) is not None:
-            renewal[section] = {"observed_at": evidence[section]}
+        if section in plain and isinstance(at := evidence.get(section), str):
+            renewal[section] = {"observed_at": at}
     return renewal
 
 

@@ -7,7 +7,6 @@ import random
 import ssl as tls
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -68,8 +67,10 @@ class Subscription:
     ) -> None:
         assert self._task is not None
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        # Unlike awaiting the task itself, this lets our own cancellation through. The task may never have begun.
+        await asyncio.wait({self._task})
+        self._over = True
+        self._ring()
 
     async def __aiter__(self) -> AsyncIterator[Document]:
         if self._task is not None:
