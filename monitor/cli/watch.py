@@ -20,7 +20,9 @@ from monitor.terminal.entries import MARKS, entries, watched
 from monitor.terminal.screen import Screen
 from monitor.terminal.texts import now_of
 
-REFUSED, TIMED_OUT, HUNG_UP, TERMINATED = 3, 4, 129, 143
+REFUSED, TIMED_OUT = 3, 4
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Beside SIGINT, which asyncio turns into a KeyboardInterrupt."""
 _EXITS = f"""\
 exit codes: 0 the verdict was reached, or you left; 2 typed wrongly, or nothing of that name is watched; {REFUSED} the
 server refuses us; {TIMED_OUT} not reached within --timeout; 128 + n ended by signal n. A lost link is waited for.
@@ -72,8 +74,8 @@ async def _watch(subscription: Subscription, arguments: argparse.Namespace) -> i
             ended.append(code)
             task.cancel()
 
-    for number, code in ((signal.SIGTERM, TERMINATED), (signal.SIGHUP, HUNG_UP)):
-        loop.add_signal_handler(number, end, code)
+    for number in ENDING:
+        loop.add_signal_handler(number, end, 128 + number)
     reached = _goal(arguments.until, arguments.check)
     try:
         async with asyncio.timeout(arguments.timeout), AsyncExitStack() as stack:

@@ -51,14 +51,14 @@ class Screen:
             listener = asyncio.create_task(self._listen(), name="screen: listener")
             stack.callback(listener.cancel)
             while True:
+                if listener.done():
+                    listener.result()
                 document = self._subscription.document
                 live.update(self._page(document), refresh=True)
                 if document is not None and self._subscription.live and self._reached(document):
                     return True
                 if self._left:
                     return False
-                if listener.done():
-                    listener.result()
                 await self._turn()
 
     async def _turn(self) -> None:

@@ -79,7 +79,9 @@ async def test_nobody():
         assert await screen.ended() == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)]
+)
 async def test_signals(stage, number, code):  # noqa: F811
     """However it is ended, the terminal is given back, and the exit code names the signal."""
     async with terminal("watch", stage.url) as screen:
