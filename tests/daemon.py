@@ -1,4 +1,4 @@
-"""A daemon as a process of its own, and a follower of its stream that is not our own code but for the patch."""
+"""A daemon as a process of its own, and a follower of its stream: our own fold over a socket that is not ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uuid import uuid4
 import aiohttp
 import websockets
 
-from monitor.domain import patch
+from monitor.client import Fold, Step
 
 Document = dict[str, Any]
 FLAGS = """\
@@ -49,16 +49,14 @@ class Follower:
         self._reader = asyncio.create_task(self._read(), name="follower")
 
     async def _read(self) -> None:
+        fold = Fold()
         try:
             async for text in self._socket:
                 message = json.loads(text)
                 self.messages.append((asyncio.get_running_loop().time(), message))
-                if message["type"] == "snapshot":
-                    self.document = message["data"]
-                elif message["type"] == "diff":
-                    assert message.get("prev", message["seq"] - 1) == self.document["position"]["seq"]
-                    self.document = patch.apply(self.document, message["patch"])
-                    self.document["position"] = {**self.document["position"], "seq": message["seq"]}
+                # Nothing may be missed on a connection that stands: who follows it never has to ask.
+                assert fold.receive(message) is not Step.ASK, message
+                self.document = dict(fold.document or {})
                 async with self._changed:
                     self._changed.notify_all()
         except websockets.ConnectionClosed:

@@ -123,7 +123,10 @@ def test_version(capsys):
         ["--por", "1"],
         ["--port", "many"],
         ["serve", "now"],
-        ["watch"],
+        ["watch", "--until", "good"],
+        ["watch", "--unti", "ok"],
+        ["check", "db", "realtime"],
+        ["check", "--timeout", "-1"],
         ["doctor"],
         ["demo", "explode"],
         ["demo", "break"],
@@ -138,7 +141,9 @@ def test_unknown(capsys, words):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["demo", "--help"], ["demo", "break", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["serve", "--help"], ["demo", "--help"], ["watch", "--help"], ["check", "--help"]]
+)
 def test_help(capsys, words):
     """Every command explains itself."""
     code, out, err = run(capsys, *words)
