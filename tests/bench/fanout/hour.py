@@ -25,7 +25,7 @@ from monitor.domain.signal import Event, Signal
 from monitor.engine import Engine
 from monitor.outputs import wire
 from monitor.outputs.hub import Hub
-from monitor.outputs.stream import Stream
+from tests.bench.fanout.ours import open_to_all
 from tests.fakes import LoopClock, leaping
 from tests.outputs.weather import weather
 
@@ -79,7 +79,7 @@ async def ended(tasks: list[asyncio.Task[None]]) -> None:
 async def followed(hub: Hub, clock: LoopClock) -> AsyncIterator[tuple[Subscriber, Subscriber]]:
     """Let two follow the hub, the second of whom understands compressed messages."""
     application = web.Application()
-    application.router.add_get("/api/v1/stream", Stream(hub, clock).open)
+    application.router.add_get("/api/v1/stream", open_to_all(hub, clock).open)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -10,7 +10,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from monitor.clock import SystemClock
+from monitor.clock import Clock, SystemClock
 from monitor.domain.change import Change
 from monitor.outputs import stream, wire
 from monitor.outputs.hub import Hub
@@ -20,11 +20,15 @@ from tests.outputs import whole
 EPOCH = 7
 
 
-def unbounded(clock: SystemClock) -> tuple[Hub, stream.Stream]:
-    """Make a hub that merges nothing and refuses nobody, and the stream that leads to it."""
+def open_to_all(hub: Hub, clock: Clock) -> stream.Stream:
+    """Make the stream that leads to a hub, and that refuses nobody."""
     stream.MOST_SUBSCRIBERS = 1_000_000
-    hub = Hub({**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}, lambda: whole.EVIDENCE, clock)
-    return hub, stream.Stream(hub, clock)
+    return stream.Stream(hub, clock)
+
+
+def unmerged(clock: Clock) -> Hub:
+    """Make a hub that sends each change by itself, as the peers do."""
+    return Hub({**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}, lambda: whole.EVIDENCE, clock)
 
 
 async def main(file: str) -> None:
@@ -32,7 +36,7 @@ async def main(file: str) -> None:
     # The peers send nothing but the messages, and a bookmark that is compressed cannot be told from one.
     wire.HEARTBEAT_S = 86_400
     clock, told = SystemClock(), patches(file)
-    hub, live = unbounded(clock)
+    hub = unmerged(clock)
     beating = asyncio.create_task(hub.run())
 
     async def publish(seq: int) -> None:
@@ -40,7 +44,7 @@ async def main(file: str) -> None:
         hub.publish(Change(EPOCH, seq, clock.now().wall, told[seq % len(told)], document))
 
     application = web.Application()
-    application.router.add_get("/api/v1/stream", live.open)
+    application.router.add_get("/api/v1/stream", open_to_all(hub, clock).open)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()

@@ -19,8 +19,8 @@ export function obey(http, publish) {
     const at = [];
     const begun = now();
     for (let k = 0; k < count; k++) {
-      const due = hz ? begun + (k * 1e9) / hz : 0;
-      if (due > now()) await sleep((due - now()) / 1e6);
+      const early = hz ? begun + (k * 1e9) / hz - now() : 0;
+      if (early > 0) await sleep(early / 1e6);
       else await turn();
       at.push(now());
       publish(diff(first + k));
