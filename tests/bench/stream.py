@@ -23,7 +23,7 @@ from tests.bench.figures import Figure, percentile
 
 SUBSCRIBERS = [int(one) for one in os.environ.get("BENCH_SUBSCRIBERS", "100,1000,5000").split(",")]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-DELIVERIES = int(os.environ.get("BENCH_DELIVERIES", "200000"))
+DELIVERIES = int(os.environ.get("BENCH_DELIVERIES", "100000"))
 """In one burst."""
 PACED_S = float(os.environ.get("BENCH_PACED_S", "3"))
 STALLED_MB = float(os.environ.get("BENCH_STALLED_MB", "100"))
@@ -33,9 +33,11 @@ FEW, MANY = 1000, 5000
 HEALTHY, STALLED_HZ = 5, 8000
 NOISE = 0.1
 """Of a core: a shot during which others took more than that is taken once more."""
+AGAIN = 10
+"""So many shots at most are taken once more: on a machine that is never quiet that would only take longer."""
 FILES = 200
 """What a server has open besides its subscribers."""
-STALLS = {"ours", "websockets.broadcast", "python-socketio", "Node ws"}
+STALLS = {"ours", "websockets.broadcast", "Node ws"}
 
 Shots = dict[tuple[str, int], list[Shot]]
 
@@ -70,32 +72,31 @@ def _sizes() -> list[int]:
 async def _all(servers: list[Server], tools: Tools, sizes: list[int]) -> Shots:
     """Take every shot of every round, the servers in turns."""
     shots: Shots = {}
-    noisy = 0
+    noisy, again, clock = 0, AGAIN, asyncio.get_running_loop().time
     for number in range(ROUNDS):
         for size in sizes:
+            began = clock()
             # Each round begins with another one: what comes first finds the machine otherwise than what comes later.
             for server in servers[number:] + servers[:number]:
                 if server.deflate and number and (server.name, size) not in shots:
                     continue
-                shot = await _quiet(server, tools, size)
+                shot = await _one(server, tools, size)
+                if _noise(shot) > NOISE and again:
+                    again -= 1
+                    shot = min(shot, await _one(server, tools, size), key=_noise)
                 noisy += _noise(shot) > NOISE
                 if server.deflate and not shot.burst.compressed:
                     remark(f"{size} subscribers, {server.name}: left out, nothing was compressed.")
                     continue
                 shots.setdefault((server.name, size), []).append(shot)
+            remark(f"Round {number + 1} of {ROUNDS}, {size} subscribers: {clock() - began:.0f} s.")
     remark(f"{noisy} shots were taken while others kept more than {NOISE:.0%} of a core busy.")
     return shots
 
 
-async def _quiet(server: Server, tools: Tools, size: int) -> Shot:
-    """Take a shot, and once more when others disturbed it; give the quieter one."""
+async def _one(server: Server, tools: Tools, size: int) -> Shot:
     burst, hz = max(4, min(1000, DELIVERIES // size)), 20 if size <= FEW else 5
-    shots: list[Shot] = []
-    for _ in range(2):
-        shots.append(await shoot(server, tools, size, burst=burst, paced=round(PACED_S * hz), hz=hz))
-        if _noise(shots[-1]) <= NOISE:
-            break
-    return min(shots, key=_noise)
+    return await shoot(server, tools, size, burst=burst, paced=round(PACED_S * hz), hz=hz)
 
 
 def _noise(shot: Shot) -> float:
