@@ -7,10 +7,18 @@ import asyncio
 import json
 import sys
 
-from tests.bench import idle, latency, listen, page, reconnect, sweep
+from tests.bench import idle, latency, listen, page, reconnect, stream, sweep
 from tests.bench.figures import Figure, machine
 
-BENCHES = {"latency": latency, "listen": listen, "reconnect": reconnect, "idle": idle, "page": page, "sweep": sweep}
+BENCHES = {
+    "latency": latency,
+    "listen": listen,
+    "reconnect": reconnect,
+    "stream": stream,
+    "idle": idle,
+    "page": page,
+    "sweep": sweep,
+}
 
 
 def main() -> None:
