@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -159,7 +160,7 @@ def test_smaller(hub):
 
 
 def test_behind(hub, time):
-    """One who does not read is written no more; when it reads again it goes on where it stood, and others notice nothing."""
+    """One who does not read is written no more, and goes on where it stood when it reads; others notice nothing."""
     sleeper, reader = Reader().join(hub), Reader().join(hub)
     sleeper.pipe.reading = False
     seen = reader.told()
@@ -300,7 +301,7 @@ def test_wider(paced, time):
         paced.publish(change(number))
         time.pass_by(0.001)
         came += [time.mono] * len(reader.read())
-    gaps = [round(after - before, 2) for before, after in zip(came, came[1:], strict=False)]
+    gaps = [round(after - before, 2) for before, after in pairwise(came)]
     assert max(gaps) == gaps[-1] == 0.1
     assert len(came) < 15
     time.pass_by(1)
