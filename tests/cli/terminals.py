@@ -12,7 +12,9 @@ import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
+_NOT_OURS = ("HUPH_MONITOR_", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
+ENVIRONMENT["TERM"] = "xterm-256color"
 COMMAND = (sys.executable, "-m", "monitor")
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-GI-Za-z]")
 _ENTER, _LEAVE, _SHOW_CURSOR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h"

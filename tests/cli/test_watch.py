@@ -154,7 +154,7 @@ async def test_nobody_reads(stage, options):  # noqa: F811
     )
     os.close(writing)
     async with asyncio.timeout(10):
-        while not stage.hub.subscribers:
+        while not stage.hub.following:
             await asyncio.sleep(0.01)
         os.close(reading)
         assert (await process.communicate())[1] == b""

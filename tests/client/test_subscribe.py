@@ -78,7 +78,7 @@ async def test_iterated(stage):  # noqa: F811
         assert held["platform"] == "huph"
         break
     async with asyncio.timeout(2):
-        while stage.hub.subscribers:
+        while stage.hub.following:
             await asyncio.sleep(0.01)
 
 
@@ -116,7 +116,7 @@ async def test_fetch(stage):  # noqa: F811
     held = await fetch(stage.url)
     assert canonical(held) == canonical({**stage.hub.document, "as_of": held["as_of"]})
     async with asyncio.timeout(2):
-        while stage.hub.subscribers:
+        while stage.hub.following:
             await asyncio.sleep(0.01)
 
 
