@@ -162,7 +162,7 @@ async def stall(server: Server, tools: Tools, megabytes: float, healthy: int, hz
     """Publish so much to a few healthy subscribers, once alone and once beside one that stops reading."""
     async with serving(server, tools.fat) as (program, port), joined(server, port, tools, healthy) as crowd:
         broadcast, count = Broadcast(program, crowd), round(megabytes * 1000)
-        before = await broadcast.volley(count // 5, hz)
+        before = await broadcast.volley(count // 10, hz)
         async with joined(server, port, tools, 1, "stall"):
             rest = most = program.rss_kb()
             meanwhile = asyncio.create_task(broadcast.volley(count, hz))
