@@ -12,23 +12,25 @@ from aiohttp import web
 
 from monitor.clock import Clock, SystemClock
 from monitor.domain.change import Change
-from monitor.outputs import stream, wire
+from monitor.outputs import wire
 from monitor.outputs.hub import Hub
+from monitor.outputs.seats import Limits, Seats
+from monitor.outputs.stream import Stream
 from tests.bench.fanout.orders import obey, patches
 from tests.outputs import whole
 
 EPOCH = 7
+MOST = 1_000_000
 
 
-def open_to_all(hub: Hub, clock: Clock) -> stream.Stream:
+def open_to_all(hub: Hub, clock: Clock) -> Stream:
     """Make the stream that leads to a hub, and that refuses nobody."""
-    stream.MOST_SUBSCRIBERS = 1_000_000
-    return stream.Stream(hub, clock)
+    return Stream(hub, clock, Seats(Limits(total=MOST, per_address=MOST)))
 
 
 def unmerged(clock: Clock) -> Hub:
     """Make a hub that sends each change by itself, as the peers do."""
-    return Hub({**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}, lambda: whole.EVIDENCE, clock)
+    return Hub({**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}, lambda: whole.EVIDENCE, clock, coalesce_s=0)
 
 
 async def main(file: str) -> None:
