@@ -66,8 +66,12 @@ class Crowd:
 
 
 def _write(group: set[Subscriber], data: bytes) -> list[Subscriber]:
-    behind = [one for one in group if one.transport.get_write_buffer_size() > FULL_BYTES]
-    group.difference_update(behind)
+    # One pass, for its cost is that of touching each connection's memory.
+    behind = []
     for one in group:
-        one.write(data)
+        if one.held() > FULL_BYTES:
+            behind.append(one)
+        else:
+            one.write(data)
+    group.difference_update(behind)
     return behind

@@ -162,7 +162,7 @@ class Hub:
 
     def answer(self, one: Subscriber, body: bytes) -> None:
         """Say something to this one alone; not to one who does not read."""
-        if one.transport.get_write_buffer_size() <= FULL_BYTES:
+        if one.held() <= FULL_BYTES:
             one.write(Message("", body).frame)
 
     def close_all(self, code: int, reason: str) -> None:
@@ -184,7 +184,7 @@ class Hub:
     def _serve(self, one: Subscriber) -> None:
         """Bring one up to date, if there is room for it and it is its turn."""
         now = self._clock.now().mono
-        if one.transport.get_write_buffer_size() > ROOM_BYTES:
+        if one.held() > ROOM_BYTES:
             one.behind_since = now if one.behind_since is None else one.behind_since
             return
         missing = self._missing(one)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket as sockets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -46,12 +45,10 @@ def asked_position(request: web.Request, told: str | None = None) -> Position | 
     return int(words["epoch"]), int(words["seq"])
 
 
-@contextmanager
-def seated(seats: Seats, request: web.Request, counts: Counts) -> Iterator[None]:
-    """Hold a seat for a subscriber; without one it is told when to come back."""
+def seat(seats: Seats, request: web.Request, counts: Counts) -> None:
+    """Take a seat for a subscriber, to be given back by its address; without one it is told when to come back."""
     try:
-        with seats.take(request.remote or ""):
-            yield
+        seats.take(request.remote or "")
     except FullError as full:
         counts.turn_away("limit")
         refused = web.HTTPTooManyRequests if full.of_address else web.HTTPServiceUnavailable

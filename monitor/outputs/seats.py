@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 COME_BACK_S = 10
@@ -39,9 +38,8 @@ class Seats:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    @contextmanager
-    def take(self, address: str) -> Iterator[None]:
-        """Hold a seat until the end of the block; raises `FullError`."""
+    def take(self, address: str) -> None:
+        """Take a seat for somebody of this address; raises `FullError`."""
         if self._closed or self._taken >= self._limits.total:
             raise FullError(of_address=False)
         if self._by_address[address] >= self._limits.per_address:
@@ -49,15 +47,15 @@ class Seats:
         self._taken += 1
         self._by_address[address] += 1
         self._empty.clear()
-        try:
-            yield
-        finally:
-            self._taken -= 1
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]
-            if not self._taken:
-                self._empty.set()
+
+    def leave(self, address: str) -> None:
+        """Give a seat back."""
+        self._taken -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+        if not self._taken:
+            self._empty.set()
 
     async def close(self, within_s: float) -> None:
         """Give no more seats, and wait until the last one is left, or for so long."""

@@ -36,9 +36,12 @@ class Events:
             raise web.HTTPVersionNotSupported(text="The stream has no end, which HTTP/1.0 cannot tell; use 1.1.")
         response = web.StreamResponse(headers=HEADERS | SECURITY)
         response.enable_chunked_encoding()
-        with joining.seated(self._seats, request, self._hub.counts):
+        joining.seat(self._seats, request, self._hub.counts)
+        try:
             await response.prepare(request)
             await self._follow(request, position)
+        finally:
+            self._seats.leave(request.remote or "")
         return response
 
     async def _follow(self, request: web.Request, position: tuple[int, int] | None) -> None:

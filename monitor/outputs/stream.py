@@ -9,7 +9,7 @@ from aiohttp import WebSocketError, WSMsgType, web
 
 from monitor.clock import Clock
 from monitor.outputs import joining, wire
-from monitor.outputs.frames import WINDOW_BITS
+from monitor.outputs.frames import WINDOW_BITS, Transport
 from monitor.outputs.hub import Hub
 from monitor.outputs.seats import Limits, Seats
 from monitor.outputs.subscriber import Position, Subscriber
@@ -20,6 +20,22 @@ INBOUND_MESSAGES, INBOUND_PER_S = 20, 10.0
 PING_S = 20.0
 """So often a subscriber is pinged; one that lets half of that pass without an answer is gone."""
 MAY_BE_SAID = "Send subscribe, ping or auth, as JSON text."
+
+
+class Goodbye:
+    """Ends a connection's reading from outside, and holds the close code with which it is to be closed."""
+
+    __slots__ = ("code", "ending", "reason")
+
+    def __init__(self) -> None:
+        self.ending = asyncio.timeout(None)
+        self.code, self.reason = 0, b""
+
+    def say(self, code: int, reason: str) -> None:
+        """Let the connection end with this code (RFC 6455, 7.4)."""
+        if not self.code:
+            self.code, self.reason = code, reason.encode()
+            self.ending.reschedule(0)
 
 
 class Stream:
@@ -46,38 +62,33 @@ class Stream:
             heartbeat=self._ping_s,
             timeout=2,
         )
-        with joining.seated(self._seats, request, counts):
-            try:
-                await socket.prepare(request)
-                await self._follow(request, socket, position)
-            except web.HTTPBadRequest:
-                counts.turn_away("protocol")
-                raise
+        joining.seat(self._seats, request, counts)
+        try:
+            await socket.prepare(request)
+            await self._follow(socket, joining.tuned(request), position)
+        except web.HTTPBadRequest:
+            counts.turn_away("protocol")
+            raise
+        finally:
+            self._seats.leave(request.remote or "")
         return socket
 
-    async def _follow(self, request: web.Request, socket: web.WebSocketResponse, position: Position | None) -> None:
-        goodbye: list[tuple[int, str]] = []
-        ending = asyncio.timeout(None)
-
-        def end(code: int, reason: str) -> None:
-            goodbye.append((code, reason))
-            ending.reschedule(0)
-
-        one = Subscriber(joining.tuned(request), "frame", end, deflates=_deflates(socket))
+    async def _follow(self, socket: web.WebSocketResponse, transport: Transport, position: Position | None) -> None:
+        goodbye = Goodbye()
+        one = Subscriber(transport, "frame", goodbye.say, deflates=_deflates(socket))
         try:
-            async with ending:
+            async with goodbye.ending:
                 self._hub.join(one, position)
                 log.info("subscriber.joined", subscribers=self._hub.following)
                 # Reading goes on for ever: without it the other side's close would never be seen.
                 await self._receive(socket, one)
         except TimeoutError:
-            if not goodbye:
+            if not goodbye.code:
                 raise
         finally:
             self._hub.leave(one)
-        if goodbye:
-            code, reason = goodbye[0]
-            await socket.close(code=code, message=reason.encode())
+        if goodbye.code:
+            await socket.close(code=goodbye.code, message=goodbye.reason)
         log.info("subscriber.left", subscribers=self._hub.following, code=socket.close_code)
 
     async def _receive(self, socket: web.WebSocketResponse, one: Subscriber) -> None:

@@ -32,8 +32,15 @@ class Subscriber:
     """Why it would be sent the whole document."""
     greet: bool = True
     """It has subscribed, and is owed a hello."""
-    behind_since: float | None = field(default=None)
+    behind_since: float | None = None
     """Since when it takes nothing (monotonic)."""
+    held: Callable[[], int] = field(init=False)
+    """How many bytes are still to be written to it."""
+    _send: Callable[[bytes], None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Looked up once: this is done for every message and every subscriber.
+        self.held, self._send = self.transport.get_write_buffer_size, self.transport.write
 
     def bytes_of(self, message: Message) -> bytes:
         """Give a message in its form, readable whatever it was sent before."""
@@ -44,7 +51,7 @@ class Subscriber:
     def write(self, data: bytes) -> None:
         """Write whole messages. aiohttp writes whole frames to this transport too, so they cannot mix."""
         try:
-            self.transport.write(data)
+            self._send(data)
         except RuntimeError:
             # uvloop says so of a transport that has ended; its handler is about to hear of it.
             self.transport.abort()

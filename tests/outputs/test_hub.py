@@ -486,7 +486,7 @@ def test_uvloop_has_ended(hub):
 
     gone.join(hub)
     reader.join(hub)
-    gone.pipe.write = refuse
+    gone.one._send = refuse
     hub.publish(change(1))
     assert gone.pipe.ended
     assert reader.told()[-1] == ("diff", 1)
