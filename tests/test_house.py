@@ -123,8 +123,8 @@ def test_requirements(name):
 def locks() -> list[Path]:
     return [
         file
-        for file in (ROOT / "web" / "package-lock.json", ROOT / "tests/browser/package-lock.json")
-        if file.is_file()
+        for folder in ("web", "tests/browser", "tests/asyncapi")
+        if (file := ROOT / folder / "package-lock.json").is_file()
     ]
 
 

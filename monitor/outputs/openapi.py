@@ -12,7 +12,8 @@ DESCRIPTION = """\
 The health of one platform, at the instant it changes. Everything is read with GET; HEAD answers as GET would, without
 the body. Any other method, OPTIONS too, is refused with 405 and the methods that are allowed. Nothing may be cached.
 Unknown query parameters are left aside. Whoever asks by a name that the monitor is not known by gets 421.
-Changes themselves come over the WebSocket `api/v1/stream` (subprotocol `health.v1.json`).
+Changes themselves come over the WebSocket `api/v1/stream` (subprotocol `health.v1.json`), or as server-sent events from
+`api/v1/events`; both are described by `api/v1/asyncapi.json`.
 What is not known is absent: null is never a value. New keys may come with any version.
 """
 REFUSALS: Mapping[int, tuple[str, str, str]] = {
@@ -196,6 +197,9 @@ def _operation() -> dict[str, object]:
     return {
         "/api/v1/openapi.json": _get(
             "openapi", "operation", "This document", {200: _json({"type": "object"}, "OpenAPI 3.1.")}
+        ),
+        "/api/v1/asyncapi.json": _get(
+            "asyncapi", "operation", "The live stream", {200: _json({"type": "object"}, "AsyncAPI 3.0.")}
         ),
         "/livez": _get(
             "live", "operation", "Whether the monitor runs", {200: _json(form("live", live=FLAG), "It does.")}

@@ -16,6 +16,7 @@ from monitor.errors import MonitorError
 from monitor.outputs.hub import Hub
 from monitor.outputs.metrics import Metrics
 from monitor.outputs.page import Page
+from monitor.outputs.routes.asyncapi import AsyncApi
 from monitor.outputs.routes.cron import Cron
 from monitor.outputs.routes.health import Health, refusal
 from monitor.outputs.routes.openapi import OpenApi
@@ -107,6 +108,7 @@ class Server:
                 web.get(f"{api}/services", Services(hub).all),
                 web.get(f"{api}/settings", Settings(hub).all),
                 web.get(f"{api}/openapi.json", OpenApi(hub, base_path).document),
+                web.get(f"{api}/asyncapi.json", AsyncApi(base_path).document),
                 web.get(f"{api}/stream", stream.open),
                 web.get(f"{api}/events", events.open, allow_head=False),
                 web.get(f"{base_path}livez", health.live),

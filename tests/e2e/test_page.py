@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 
 import pytest
@@ -154,6 +155,40 @@ async def test_the_page_says_when_its_link_is_dead_and_comes_back(page, platform
     await again.settled()
     await shows(page, "db", "ok", within=5)
     await again.stop()
+
+
+async def test_the_page_goes_on_where_it_stood(page, platform, start_daemon):
+    """From the document inside it at first, from its place after a break: what it knows is never sent again."""
+    await platform.write()
+    daemon = await start_daemon(platform.monitor_dsn)
+    await daemon.settled()
+    links, heard = [], []
+
+    def between(link):
+        server = link.connect_to_server()
+        links.append((link, server))
+
+        def hear(text):
+            heard.append(json.loads(text))
+            link.send(text)
+
+        server.on_message(hear)
+
+    await page.route_web_socket(re.compile("stream"), between)
+    await open_board(page, daemon)
+    figure = card(page, "message_throughput").locator(".figure")
+    await platform.write("bot", count=5)
+    await expect(figure).to_contain_text("1,2")
+    for one in links[0]:
+        await one.close()
+    await page.wait_for_selector('html[data-link="lost"]', timeout=3000)
+    await platform.write("bot", count=4)
+    await expect(figure).not_to_contain_text("1,2", timeout=5000)
+    await page.wait_for_selector('html[data-link="live"]')
+    kinds = [one["type"] for one in heard]
+    assert len(links) == kinds.count("hello") == 2
+    assert all(one["resumed"] for one in heard if one["type"] == "hello")
+    assert "snapshot" not in kinds
 
 
 async def test_both_languages_and_both_lights(page, platform, start_daemon):

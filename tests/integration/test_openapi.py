@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+from monitor.client import Fold
 from tests.daemon import ALONE
 from tests.outputs import whole
 from tests.outputs.conftest import Window
 from tests.outputs.form import Form
+from tests.outputs.reader import Reader
 
 RUNS = """
 insert into cron_runs (job, started_at, finished_at, status, error_message)
@@ -112,3 +114,9 @@ async def test_daemon(platform, start_daemon, tmp_path):
         "failed",
         "success",
     }
+    # The stream, as its own document tells it; a bookmark comes every 3 s.
+    reader, fold = await Reader.of(daemon), Fold()
+    async with reader.connect() as socket:
+        while not reader.heard["bookmark"]:
+            await reader.hear(socket, fold)
+    assert [one["type"] for one in (reader.heard["hello"] + reader.heard["snapshot"])] == ["hello", "snapshot"]

@@ -74,7 +74,7 @@ class Window(Port):
 class Stage(Port):
     """Everything but the sources."""
 
-    def __init__(self, web_folder: Path, base_path: str) -> None:
+    def __init__(self, web_folder: Path, base_path: str, coalesce_s: float) -> None:
         told = config.load(None, EVERYTHING, {})
         self.clock = FakeClock()
         profile = told.profile
@@ -87,7 +87,7 @@ class Stage(Port):
             at=self.clock.now(),
             explains=profile.explains,
         )
-        self.hub = Hub(self.board.document, self.board.evidence, self.clock, coalesce_s=0)
+        self.hub = Hub(self.board.document, self.board.evidence, self.clock, coalesce_s=coalesce_s)
         self.changes = Recorder()
         self.engine = Engine(self.board, self.clock, [self.hub.publish, self.changes], Recorder())
         self.server = Server(
@@ -165,8 +165,8 @@ async def raise_stage(web_folder: Path) -> AsyncIterator[Callable[..., Awaitable
     """Raises stages; each is taken down when the test is over."""
     async with AsyncExitStack() as stack:
 
-        async def start(base_path: str = "/") -> Stage:
-            stage = Stage(web_folder, base_path)
+        async def start(base_path: str = "/", coalesce_s: float = 0) -> Stage:
+            stage = Stage(web_folder, base_path, coalesce_s)
             await stage.open(stack)
             return stage
 

@@ -18,7 +18,7 @@ from monitor.outputs.routes.health import FAIL_ON
 from monitor.outputs.routes.series import NAMES
 from monitor.outputs.schema import HEAD
 from tests.outputs import whole
-from tests.outputs.form import Form
+from tests.outputs.form import Form, references
 from tests.outputs.weather import weather
 
 Json = dict[str, Any]
@@ -54,16 +54,6 @@ async def test_references(show):
     wanted = set(references(document))
     there = {f"#/components/{kind}/{name}" for kind, parts in document["components"].items() for name in parts}
     assert wanted == there
-
-
-def references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
-        value = list(value.values())
-    if isinstance(value, list):
-        for one in value:
-            yield from references(one)
 
 
 @pytest.mark.parametrize(("base", "url"), [("/", "/"), ("/hm/", "/hm"), ("/a/b-c/", "/a/b-c")])

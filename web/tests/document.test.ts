@@ -24,18 +24,30 @@ const snapshot = (seq: number, epoch = 7): Message => ({
   data: sample({ db: { verdict: 'warn' } }),
 });
 
+const hello = (resumed: boolean, epoch = 7): Message => ({
+  type: 'hello',
+  proto: 'health.v1',
+  epoch,
+  seq: 50,
+  heartbeat: 3,
+  resumed,
+});
+const ASK = { type: 'subscribe', epoch: 7, seq: 41 };
+
 describe('live document', () => {
   it('applies the next diff and moves its place', () => {
     const { live } = writer();
     expect(live.receive(diff(42, { checks: { db: { verdict: 'fail' } } }), NOW)).toBeUndefined();
     expect(live.state.document.checks.db?.verdict).toBe('fail');
     expect(live.state.position).toEqual({ epoch: 7, seq: 42 });
+    expect(live.state.document.position).toEqual({ epoch: 7, seq: 42 });
   });
 
-  it('asks once after a gap and applies nothing until the snapshot', () => {
+  it('asks once after a gap, from its place, and applies nothing until the snapshot', () => {
     const { live } = writer();
-    expect(live.receive(diff(44), NOW)).toBe('resync');
+    expect(live.receive(diff(44), NOW)).toEqual(ASK);
     expect(live.receive(diff(45), NOW + 10)).toBeUndefined();
+    expect(live.receive(hello(false), NOW + 15)).toBeUndefined();
     expect(live.receive(diff(42, { status: 'degraded' }), NOW + 20)).toBeUndefined();
     expect(live.state.document.status).toBe('healthy');
     expect(live.receive(snapshot(46), NOW + 30)).toBeUndefined();
@@ -44,11 +56,34 @@ describe('live document', () => {
     expect(live.state.document.status).toBe('degraded');
   });
 
-  it('asks again when the snapshot does not come', () => {
+  it('asks once after a gap and goes on with what it has missed, once the greeting says that this follows', () => {
     const { live } = writer();
-    expect(live.receive(bookmark(43), NOW)).toBe('resync');
+    expect(live.receive(bookmark(43), NOW)).toEqual(ASK);
+    expect(live.receive(diff(42, { status: 'degraded' }), NOW + 10)).toBeUndefined();
+    expect(live.state.position.seq).toBe(41);
+    expect(live.receive(hello(true), NOW + 20)).toBeUndefined();
+    for (const seq of [42, 43]) live.receive(diff(seq, { status: 'unknown' }), NOW + 30);
+    expect(live.state.position.seq).toBe(43);
+    expect(live.state.document.status).toBe('unknown');
+  });
+
+  it('asks again when no answer comes', () => {
+    const { live } = writer();
+    expect(live.receive(bookmark(43), NOW)).toEqual(ASK);
     expect(live.receive(bookmark(43), NOW + 3000)).toBeUndefined();
-    expect(live.receive(bookmark(43), NOW + 12_000)).toBe('resync');
+    expect(live.receive(diff(44), NOW + 12_000)).toBeUndefined();
+    expect(live.receive(bookmark(43), NOW + 12_000)).toEqual(ASK);
+  });
+
+  it('asks for a whole document where the line that it could go on with is not its own', () => {
+    const { live } = writer();
+    live.linked(NOW);
+    expect(live.receive(hello(true, 8), NOW)).toEqual({ type: 'subscribe' });
+    expect(live.receive(diff(42), NOW + 10)).toBeUndefined();
+    expect(live.state.position).toEqual({ epoch: 7, seq: 41 });
+    live.receive(snapshot(51, 8), NOW + 20);
+    expect(live.receive(diff(52), NOW + 30)).toBeUndefined();
+    expect(live.state.position).toEqual({ epoch: 8, seq: 52 });
   });
 
   it('takes the ages of the evidence from the bookmark, of known checks only', () => {
@@ -78,16 +113,21 @@ describe('live document', () => {
     expect(Object.keys(live.state.document.checks)).toEqual(['db']);
   });
 
-  it('is live again only with a snapshot, and forgets on a new connection what it had asked for', () => {
+  it('is live again only with a snapshot or the promise of what it missed, and forgets what it asked before', () => {
     const { live, seen } = writer();
-    live.receive(diff(44), NOW);
-    live.lost();
-    live.lost();
-    expect(seen.filter((state) => state.link === 'lost')).toHaveLength(1);
-    live.linked();
-    expect(live.state.link).toBe('lost');
-    live.receive(snapshot(50), NOW);
-    expect(live.state.link).toBe('live');
+    for (const served of [snapshot(50), hello(true)]) {
+      live.receive(diff(live.state.position.seq + 3), NOW);
+      live.lost();
+      live.lost();
+      live.linked(NOW);
+      expect(live.receive(bookmark(live.state.position.seq), NOW)).toBeUndefined();
+      expect(live.receive(hello(false), NOW)).toBeUndefined();
+      expect(live.state.link).toBe('lost');
+      live.receive(served, NOW);
+      expect(live.state.link).toBe('live');
+      expect(live.receive(diff(live.state.position.seq + 1), NOW)).toBeUndefined();
+    }
+    expect(seen.filter((state, place) => state.link === 'lost' && seen[place - 1]?.link === 'live')).toHaveLength(2);
   });
 
   it('tells ages by the clock of the monitor when this machine is wrong', () => {

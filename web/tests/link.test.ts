@@ -29,12 +29,15 @@ class Socket {
 
 const bookmark = JSON.stringify({ type: 'bookmark', seq: 1, as_of: 'x', evidence: {} });
 const snapshot = JSON.stringify({ type: 'snapshot', epoch: 1, seq: 1, reason: 'initial', data: sample({ db: {} }) });
+const hello = (resumed: boolean) => JSON.stringify({ type: 'hello', proto: 'health.v1', epoch: 7, seq: 41, resumed });
 let lost = 0;
 let heard: Message[] = [];
-let answer: 'resync' | undefined;
+let answer: object | undefined;
+let place = { epoch: 7, seq: 41 };
 
 function open(): Link {
   const link = new Link('ws://board/api/v1/stream', {
+    place: () => place,
     connected: () => {},
     message: (message) => {
       heard.push(message);
@@ -58,6 +61,7 @@ describe('link', () => {
     lost = 0;
     heard = [];
     answer = undefined;
+    place = { epoch: 7, seq: 41 };
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -72,12 +76,24 @@ describe('link', () => {
     expect(heard).toHaveLength(1);
   });
 
-  it('asks for a fresh document on the same connection', () => {
+  it('asks for what it has missed on the same connection', () => {
     open();
-    answer = 'resync';
+    answer = { type: 'subscribe', epoch: 7, seq: 41 };
     latest().onmessage?.({ data: bookmark });
-    expect(latest().sent).toEqual(['{"type":"subscribe"}']);
+    expect(latest().sent).toEqual(['{"type":"subscribe","epoch":7,"seq":41}']);
+    answer = undefined;
+    latest().onmessage?.({ data: bookmark });
+    expect(latest().sent).toHaveLength(1);
     expect(Socket.made).toHaveLength(1);
+  });
+
+  it('says at each connection where it stands, from the document inside the page on', () => {
+    open();
+    expect(latest().address).toBe('ws://board/api/v1/stream?epoch=7&seq=41');
+    place = { epoch: 7, seq: 50 };
+    latest().onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(500);
+    expect(latest().address).toBe('ws://board/api/v1/stream?epoch=7&seq=50');
   });
 
   it('takes 8 s of silence for a dead link, and every message for life', () => {
@@ -108,11 +124,20 @@ describe('link', () => {
       waits.push(waited);
     }
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
-    latest().onmessage?.({ data: snapshot });
+    for (const served of [snapshot, hello(true)]) {
+      latest().onmessage?.({ data: hello(false) });
+      latest().onmessage?.({ data: served });
+      latest().onclose?.({ code: 1006 });
+      const count = Socket.made.length;
+      vi.advanceTimersByTime(500);
+      expect(Socket.made).toHaveLength(count + 1);
+    }
+    // A greeting that promises a document is not yet one.
+    latest().onmessage?.({ data: hello(false) });
     latest().onclose?.({ code: 1006 });
     const count = Socket.made.length;
     vi.advanceTimersByTime(500);
-    expect(Socket.made).toHaveLength(count + 1);
+    expect(Socket.made).toHaveLength(count);
   });
 
   it('waits up to 1 s after a restart', () => {

@@ -13,11 +13,16 @@ export interface LiveState {
 
 /** Less than this is the way over the network, not a wrong clock. */
 const OFFSET_NOISE_MS = 1500;
-/** A snapshot that was asked for and did not come is asked for again, well inside the daemon's inbound limit. */
+/** What was asked for and did not come is asked for again, well inside the daemon's inbound limit. */
 const ASK_AGAIN_MS = 10_000;
+
+/** Asks for what came after this place, or for the whole document. */
+export type Request = { type: 'subscribe' } & (Position | { epoch?: never; seq?: never });
 
 export class LiveDocument {
   #state: LiveState;
+  /** What must come before anything is applied: every subscription is answered by a hello. */
+  #awaited: 'hello' | 'snapshot' | undefined;
   #asked_at: number | undefined;
   readonly #changed: (state: LiveState) => void;
 
@@ -31,16 +36,19 @@ export class LiveDocument {
     return this.#state;
   }
 
-  /** The caller must send a subscribe when the answer is 'resync'; until the snapshot comes nothing else is applied. */
-  receive(message: Message, now: number): 'resync' | undefined {
+  /** The caller must send the request that comes back; until its answer comes nothing else is applied. */
+  receive(message: Message, now: number): Request | undefined {
+    if (message.type === 'hello') return this.#greeted(message, now);
     const action = judge(this.#state.position.seq, message);
-    if (action === 'resync' || (this.#asked_at !== undefined && message.type !== 'snapshot')) {
-      return this.#ask(action, message, now);
+    if (this.#awaited !== undefined && message.type !== 'snapshot') {
+      const late = this.#asked_at !== undefined && now - this.#asked_at >= ASK_AGAIN_MS;
+      return message.type === 'bookmark' && late ? this.#ask(now) : undefined;
     }
+    if (action === 'resync') return this.#ask(now);
     if (action === 'ignore') return undefined;
     switch (message.type) {
       case 'snapshot':
-        this.#asked_at = undefined;
+        this.#arrived();
         this.#adopt({
           document: message.data,
           position: { epoch: message.epoch, seq: message.seq },
@@ -48,12 +56,12 @@ export class LiveDocument {
           offset_ms: this.#offset(message.data.as_of, now),
         });
         break;
-      case 'diff':
-        this.#adopt({
-          document: this.#patched(message.patch),
-          position: { epoch: this.#state.position.epoch, seq: message.seq },
-        });
+      case 'diff': {
+        const position = { epoch: this.#state.position.epoch, seq: message.seq };
+        // The patch does not carry its own place.
+        this.#adopt({ document: { ...this.#patched(message.patch), position }, position });
         break;
+      }
       case 'bookmark':
         this.#adopt({
           document: this.#patched(bookmarked(this.#state.document, message.as_of, message.evidence)),
@@ -64,20 +72,37 @@ export class LiveDocument {
     return undefined;
   }
 
-  /** A new connection begins with its own snapshot: what was asked on the old one will not be answered. */
-  linked(): void {
-    this.#asked_at = undefined;
+  /** A new connection greets first: what was asked on the old one will not be answered. */
+  linked(now: number): void {
+    this.#awaited = 'hello';
+    this.#asked_at = now;
   }
 
   lost(): void {
     if (this.#state.link !== 'lost') this.#adopt({ link: 'lost' });
   }
 
-  #ask(action: string, message: Message, now: number): 'resync' | undefined {
-    if (action !== 'resync' && message.type !== 'bookmark') return undefined;
-    if (this.#asked_at !== undefined && now - this.#asked_at < ASK_AGAIN_MS) return undefined;
+  #greeted(hello: Message & { type: 'hello' }, now: number): Request | undefined {
+    if (!hello.resumed) {
+      this.#awaited = 'snapshot';
+      return undefined;
+    }
+    // A line that is not ours can only be joined with its whole document.
+    if (hello.epoch !== this.#state.position.epoch) return this.#ask(now, { type: 'subscribe' });
+    this.#arrived();
+    if (this.#state.link !== 'live') this.#adopt({ link: 'live' });
+    return undefined;
+  }
+
+  #arrived(): void {
+    this.#awaited = undefined;
+    this.#asked_at = undefined;
+  }
+
+  #ask(now: number, request: Request = { type: 'subscribe', ...this.#state.position }): Request {
+    this.#awaited = 'hello';
     this.#asked_at = now;
-    return 'resync';
+    return request;
   }
 
   #patched(patch: JsonObject): HealthDocument {

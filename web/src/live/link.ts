@@ -1,11 +1,13 @@
 // The wire itself: the only file that knows WebSocket. Connects, listens for silence, and comes back by itself.
 import { decode, SUBPROTOCOL } from './protocol';
-import type { Message } from './wire';
+import type { Message, Position } from './wire';
 
 export interface Ears {
+  /** The place in line to go on from. */
+  place(): Position;
   connected(): void;
-  /** 'resync' asks the daemon for a fresh document on this same connection. */
-  message(message: Message): 'resync' | undefined;
+  /** What comes back is said to the daemon on this same connection. */
+  message(message: Message): object | undefined;
   lost(): void;
 }
 
@@ -33,7 +35,8 @@ export class Link {
   open(): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    const socket = new WebSocket(this.#address, SUBPROTOCOL);
+    const { epoch, seq } = this.#ears.place();
+    const socket = new WebSocket(`${this.#address}?epoch=${epoch}&seq=${seq}`, SUBPROTOCOL);
     this.#socket = socket;
     this.#listen();
     socket.onopen = () => this.#ears.connected();
@@ -42,8 +45,9 @@ export class Link {
       this.#listen();
       const message = decode(event.data);
       if (message === undefined) return this.#drop(socket);
-      if (message.type === 'snapshot') this.#step_ms = FIRST_STEP_MS;
-      if (this.#ears.message(message) === 'resync') socket.send(JSON.stringify({ type: 'subscribe' }));
+      if (message.type === 'snapshot' || (message.type === 'hello' && message.resumed)) this.#step_ms = FIRST_STEP_MS;
+      const answer = this.#ears.message(message);
+      if (answer !== undefined) socket.send(JSON.stringify(answer));
     };
     socket.onclose = (event) => {
       if (socket !== this.#socket) return;

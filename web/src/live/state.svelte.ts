@@ -21,7 +21,8 @@ class Live {
     const address = new URL('api/v1/stream', window.document.baseURI);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
     const link = new Link(address.href, {
-      connected: () => writer.linked(),
+      place: () => writer.state.position,
+      connected: () => writer.linked(Date.now()),
       message: (message) => {
         const before = writer.state.link;
         const answer = writer.receive(message, Date.now());
