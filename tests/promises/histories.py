@@ -1,0 +1,65 @@
+"""Histories: what may happen to a server and its followers, in an order that hypothesis thinks up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from tests.promises.world import Parts, World
+
+LIKELY = {
+    "change": 6,
+    "urgent": 1,
+    "single": 1,
+    "burst": 2,
+    "gone": 1,
+    "again": 2,
+    "fat": 2,
+    "age": 1,
+    "time": 5,
+    "bookmark": 2,
+    "read": 6,
+    "sip": 4,
+    "sleep": 1,
+    "wake": 2,
+    "drop": 3,
+    "vanish": 1,
+    "ask": 1,
+    "anew": 1,
+    "lose": 1,
+    "repeat": 1,
+    "late": 1,
+    "restart": 1,
+}
+Act = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class History:
+    """`acts`: what, who of the four, and how much; `coalesce_s` and `uvloop` say what the server is like."""
+
+    coalesce_s: float
+    uvloop: bool
+    acts: list[Act]
+
+
+def acts(without: frozenset[str] = frozenset()) -> st.SearchStrategy[Act]:
+    words = [what for what, times in LIKELY.items() if what not in without for _ in range(times)]
+    return st.tuples(st.sampled_from(words), st.integers(0, 3), st.integers(0, 7))
+
+
+def histories(most: int = 80) -> st.SearchStrategy[History]:
+    return st.builds(
+        History, st.sampled_from([0.0, 0.025]), st.booleans(), st.lists(acts(), min_size=20, max_size=most)
+    )
+
+
+def broken(history: History, parts: Parts = Parts()) -> dict[str, str]:
+    """Live through a history; give each promise that was broken, and how."""
+    world = World(parts, history.coalesce_s, uvloop=history.uvloop)
+    for client in world.clients:
+        client.connect()
+    for act in history.acts:
+        world.act(*act)
+    return world.broken()

@@ -1,0 +1,306 @@
+"""A server that many follow, in memory: everything that can happen to the two, at the word of a history."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.client import Fold
+from monitor.client.document import canonical
+from monitor.domain import patch
+from monitor.domain.change import Change
+from monitor.domain.transitions import Transition
+from monitor.domain.verdict import Verdict, instant
+from monitor.outputs.crowd import Crowd
+from monitor.outputs.frames import TAIL
+from monitor.outputs.hub import TEND_S, Hub
+from monitor.outputs.ring import Ring
+from monitor.outputs.subscriber import Form, Subscriber
+from tests.outputs.memory import Pipe, Time, events, frames, whole
+from tests.promises.record import Follower, Json, Truth, aged, place_of
+from tests.promises.validators import PROMISES, RING, Told
+
+FULL_BYTES, FRESH, SNAPSHOTS, LAG_S = 1500, 3, 2, 3.0
+"""Every bound so small that a short history meets it."""
+NAMES = "abcd"
+TURNED = Transition(0.0, "a", Verdict.OK, Verdict.FAIL, None)
+SIPS = (1, 2, 5, 20, 100, 300, 1000, 3000)
+WAITS = (0.0, 0.001, 0.01, 0.025, TEND_S, 0.1, 1.0, 4.0)
+ROUNDS = 12
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the world is made of; a mutant is one part exchanged."""
+
+    hub: type[Hub] = Hub
+    ring: type[Ring] = Ring
+    crowd: type[Crowd] = Crowd
+    fold: type[Fold] = Fold
+
+
+class Platform:
+    """A document that changes, and what of it was so when: the server's side of the truth."""
+
+    def __init__(self, time: Time) -> None:
+        self.time = time
+        self.truth = Truth()
+        self.epoch = 0
+        self.evidence: dict[str, str] = {}
+        self.document: Json = {}
+
+    def begin(self) -> Json:
+        """Begin a new epoch, as a daemon that starts; give its first document."""
+        self.epoch += 1
+        now = instant(self.time.wall)
+        self.evidence = dict.fromkeys([*NAMES, *(f"services/{name}" for name in NAMES), "cron", "monitor"], now)
+        entries = {name: {"verdict": "ok", "detail": {"n": 0, "list": [1, 2]}} for name in NAMES[:3]}
+        start = {"position": {"epoch": self.epoch, "seq": 0}, "as_of": now, "rest": "x" * 300, "fat": ""}
+        self.document = start | {"checks": entries, "services": entries, "cron": {"n": 0}, "monitor": {"n": 0}}
+        self.truth.was(self.document)
+        return self.document
+
+    def change(self, section: str, name: str, entry: Json | None, *, urgent: bool = False) -> Change:
+        """Let an entry become this one, or go; give the change."""
+        entries = {key: value for key, value in self.document[section].items() if key != name}
+        if entry is not None:
+            key = name if section == "checks" else f"services/{name}"
+            self.evidence[key] = instant(self.time.wall)
+            entries[name] = {**entry, "observed_at": self.evidence[key]}
+        return self.become({section: entries}, urgent=urgent)
+
+    def become(self, parts: Json, *, urgent: bool = False) -> Change:
+        epoch, seq = place_of(self.document)
+        document = {**self.document, **parts, "position": {"epoch": epoch, "seq": seq + 1}}
+        change = patch.diff(self.document, document)
+        self.document = document
+        self.truth.was(document)
+        return Change(epoch, seq + 1, self.time.wall, change, document, (TURNED,) if urgent else ())
+
+    def means_a_bookmark(self) -> None:
+        """Take down what a bookmark of this moment must say."""
+        place = place_of(self.document)
+        self.truth.bookmarks[place[0], instant(self.time.wall)] = place[1], dict(self.evidence)
+
+    def now(self) -> bytes:
+        """Give what every follower must hold after a bookmark of this moment."""
+        return canonical(aged(self.document, self.evidence, instant(self.time.wall)))
+
+
+class Wire(Pipe):
+    """A connection that may be cut at any time; a server may notice late, and a write then is no mistake of its own."""
+
+    def __init__(self, *, refuses: bool) -> None:
+        super().__init__()
+        self._refuses = refuses
+
+    def write(self, data: bytes) -> None:
+        if not self.ended:
+            super().write(data)
+        elif self._refuses:
+            raise RuntimeError("unable to perform operation on a closed handle")
+
+
+class Client:
+    """One follower and its connection, read as far as the history says."""
+
+    def __init__(self, world: World, follower: Follower, form: Form, *, deflates: bool = False) -> None:
+        self._world = world
+        self.follower = follower
+        self._form: Form = form
+        self._deflates = deflates
+        self._asleep = False
+        self.one: Subscriber | None = None
+
+    def connect(self) -> None:
+        """Come, or come back, with the place that was reached."""
+        self._pipe = Wire(refuses=self._world.uvloop)
+        self._pipe.reading = not self._asleep
+        self._hub = self._world.hub
+        self._buffer, self._inflate = b"", zlib.decompressobj(-zlib.MAX_WBITS)
+        self._over = False
+        self.one = Subscriber(self._pipe, self._form, self._end, deflates=self._deflates)
+        self._hub.join(self.one, self.follower.connects())
+
+    def _end(self, _: int, __: str) -> None:
+        self._over = True
+
+    def drop(self, *, heard: bool) -> None:
+        """Lose the connection and all that was under way on it; the server may hear of it later only."""
+        if self.one is not None:
+            self._pipe.ended = True
+            if heard:
+                self._hub.leave(self.one)
+            self.one = None
+
+    def sleep(self, *, asleep: bool) -> None:
+        self._asleep = asleep
+        if self.one is not None:
+            self._pipe.reading = not asleep
+
+    def ask(self, *, anew: bool) -> None:
+        """Subscribe without need, from the place that was reached or anew; not while an answer is awaited."""
+        if self.one is not None and not self._over and not self.follower.waits and self._form == "frame":
+            self._hub.subscribe(self.one, self.follower.asks(None if anew else self.follower.fold.position))
+
+    def read(self, most: int | None = None) -> None:
+        """Read so many bytes, and do what the messages that are whole by then say; connect where there is no line."""
+        if self.one is None:
+            self.connect()
+            return
+        one, data = self.one, self._pipe.read(most)
+        self._buffer += data
+        end = whole(self._buffer, self._form)
+        ready, self._buffer = self._buffer[:end], self._buffer[end:]
+        try:
+            for message, name in self._messages(ready):
+                if self.follower.came(message, name):
+                    self._catch_up()
+                if self.one is not one:
+                    return
+        except (ValueError, zlib.error) as trouble:
+            self.follower.unread(str(trouble))
+            self.drop(heard=True)
+            return
+        if not data and (self._over or self._pipe.ended):
+            self.drop(heard=True)
+
+    def _messages(self, data: bytes) -> Any:
+        if self._form == "event":
+            for event in events(data):
+                yield json.loads(event["data"]), event.get("id")
+        else:
+            for payload, packed in frames(data):
+                yield json.loads(self._inflate.decompress(payload + TAIL) if packed else payload), None
+
+    def _catch_up(self) -> None:
+        """Ask for what is missing: on the same line where one can speak on it."""
+        if self._form == "event":
+            self.drop(heard=False)
+            self.connect()
+        elif not self._over and not self._pipe.ended:
+            assert self.one is not None
+            self._hub.subscribe(self.one, self.follower.asks(self.follower.wanted()))
+
+
+class World:
+    """A server, four followers, and a witness who always listens."""
+
+    def __init__(self, parts: Parts, coalesce_s: float, *, uvloop: bool) -> None:
+        self._parts, self._coalesce_s, self.uvloop = parts, coalesce_s, uvloop
+        self.time = Time()
+        self.platform = Platform(self.time)
+        self.witness = Client(self, Follower("witness", Fold()), "frame")
+        self.clients = [
+            Client(self, Follower("plain", parts.fold()), "frame"),
+            Client(self, Follower("packed", parts.fold()), "frame", deflates=True),
+            Client(self, Follower("packed too", parts.fold()), "frame", deflates=True),
+            Client(self, Follower("events", parts.fold()), "event"),
+        ]
+        self._start()
+
+    def _start(self) -> None:
+        self.hub = self._parts.hub(
+            self.platform.begin(),
+            lambda: self.platform.evidence,
+            self.time,
+            coalesce_s=self._coalesce_s,
+            lag_s=LAG_S,
+            ring=self._parts.ring(most=RING),
+            crowd=self._parts.crowd(full_bytes=FULL_BYTES, fresh=FRESH),
+            snapshots=SNAPSHOTS,
+            later=self.time.later,
+        )
+        self.witness.connect()
+        # The witness is not one of those who are served in turn.
+        self.time.pass_by(TEND_S)
+
+    def act(self, what: str, who: int, much: int) -> None:
+        """Let one thing happen."""
+        client, name, platform = self.clients[who], NAMES[who], self.platform
+        entry = {"verdict": "warn", "detail": {f"k{much % 3}": much, "n": much, "list": [who] * (much % 3)}}
+        section = "checks" if much % 2 else "services"
+        match what:
+            case "change":
+                self.hub.publish(platform.change(section, name, entry))
+            case "urgent":
+                self.hub.publish(platform.change(section, name, entry, urgent=True))
+            case "single":
+                self.hub.publish(platform.become({("cron", "monitor")[much % 2]: {"n": platform.time.mono}}))
+            case "burst":
+                for _ in range(much):
+                    self.hub.publish(platform.change(section, name, {**entry, "more": platform.time.mono}))
+            case "gone":
+                self.hub.publish(platform.change(section, name, None))
+            case "again":
+                self.hub.publish(platform.change(section, name, None))
+                self.hub.publish(platform.change(section, name, {"verdict": "ok", "new": much}))
+            case "fat":
+                self.hub.publish(platform.become({"fat": "xyz"[much % 3] * (1 + 150 * much)}))
+            case "age":
+                platform.evidence[name] = instant(platform.time.wall)
+            case "time":
+                self.time.pass_by(WAITS[much])
+            case "bookmark":
+                self.bookmark()
+            case "read":
+                client.read()
+            case "sip":
+                client.read(SIPS[much])
+            case "sleep" | "wake":
+                client.sleep(asleep=what == "sleep")
+            case "drop" | "vanish":
+                client.drop(heard=what == "drop")
+            case "ask" | "anew":
+                client.ask(anew=what == "anew")
+            case "lose" | "repeat" | "late":
+                client.follower.mischief.append(what)
+            case "restart":
+                self.hub.close_all(1012, "restarting")
+                self._start()
+            case _:
+                raise AssertionError(what)
+        self.witness.read()
+
+    def bookmark(self) -> None:
+        """Say one; no two things happen in one millisecond, so that the moment tells which bookmark it is."""
+        self.time.pass_by(0.002)
+        self.platform.means_a_bookmark()
+        self.hub.bookmark()
+        self.time.pass_by(0.002)
+
+    def rest(self) -> list[str]:
+        """Let nothing more happen, and everybody read; say who does not hold what the server holds."""
+        for client in self.clients:
+            client.sleep(asleep=False)
+            client.follower.honest()
+        for _ in range(ROUNDS):
+            self.time.pass_by(2 * TEND_S)
+            self.bookmark()
+            for client in [self.witness, *self.clients]:
+                client.read()
+        # What the server says now is compared with what it has told in this very moment.
+        self.platform.means_a_bookmark()
+        self.hub.bookmark()
+        for client in [self.witness, *self.clients]:
+            client.read()
+        expected = self.platform.now()
+        held = {one.follower.name: one.follower.fold.document for one in [self.witness, *self.clients]}
+        held["the hub"] = self.hub.document  # type: ignore[assignment]
+        return [
+            f"at rest, {name} holds {document and canonical(document)!r} instead of {expected!r}"
+            for name, document in held.items()
+            if document is None or canonical(document) != expected
+        ]
+
+    def broken(self) -> dict[str, str]:
+        """Give each promise that was broken, and one way how."""
+        found = {"at rest": complaint for complaint in self.rest()}
+        told = Told(self.witness.follower.log)
+        for client in [self.witness, *self.clients]:
+            for name, promise in PROMISES.items():
+                for complaint in promise(client.follower.log, self.platform.truth, told):
+                    found.setdefault(name, f"{client.follower.name}: {complaint}")
+        return found
