@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from monitor.client import Fold
 from monitor.client.document import canonical
@@ -19,10 +20,10 @@ from monitor.outputs.hub import TEND_S, Hub
 from monitor.outputs.ring import Ring
 from monitor.outputs.subscriber import Form, Subscriber
 from tests.outputs.memory import Pipe, Time, events, frames, whole
-from tests.promises.record import Follower, Json, Truth, aged, place_of
+from tests.promises.record import Follower, Json, Place, Truth, aged, place_of
 from tests.promises.validators import PROMISES, RING, Told
 
-FULL_BYTES, FRESH, SNAPSHOTS, LAG_S = 1500, 3, 2, 3.0
+FULL_BYTES, FRESH, SNAPSHOTS, LAG_S = 600, 3, 2, 3.0
 """Every bound so small that a short history meets it."""
 NAMES = "abcd"
 TURNED = Transition(0.0, "a", Verdict.OK, Verdict.FAIL, None)
@@ -95,6 +96,11 @@ class Wire(Pipe):
     def __init__(self, *, refuses: bool) -> None:
         super().__init__()
         self._refuses = refuses
+        self.over = False
+
+    def end(self, _: int, __: str) -> None:
+        """What was written can still be read, and no more comes."""
+        self.over = True
 
     def write(self, data: bytes) -> None:
         if not self.ended:
@@ -120,12 +126,8 @@ class Client:
         self._pipe.reading = not self._asleep
         self._hub = self._world.hub
         self._buffer, self._inflate = b"", zlib.decompressobj(-zlib.MAX_WBITS)
-        self._over = False
-        self.one = Subscriber(self._pipe, self._form, self._end, deflates=self._deflates)
+        self.one = Subscriber(self._pipe, self._form, self._pipe.end, deflates=self._deflates)
         self._hub.join(self.one, self.follower.connects())
-
-    def _end(self, _: int, __: str) -> None:
-        self._over = True
 
     def drop(self, *, heard: bool) -> None:
         """Lose the connection and all that was under way on it; the server may hear of it later only."""
@@ -142,13 +144,19 @@ class Client:
 
     def ask(self, *, anew: bool) -> None:
         """Subscribe without need, from the place that was reached or anew; not while an answer is awaited."""
-        if self.one is not None and not self._over and not self.follower.waits and self._form == "frame":
+        if self.one is not None and not self._pipe.over and not self.follower.waits and self._form == "frame":
             self._hub.subscribe(self.one, self.follower.asks(None if anew else self.follower.fold.position))
 
     def read(self, most: int | None = None) -> None:
-        """Read so many bytes, and do what the messages that are whole by then say; connect where there is no line."""
+        """Read so many bytes; connect where there is no line."""
         if self.one is None:
             self.connect()
+        else:
+            self.hear(most)
+
+    def hear(self, most: int | None = None) -> None:
+        """Read so many bytes, if there is a line, and do what the messages that are whole by then say."""
+        if self.one is None:
             return
         one, data = self.one, self._pipe.read(most)
         self._buffer += data
@@ -164,23 +172,28 @@ class Client:
             self.follower.unread(str(trouble))
             self.drop(heard=True)
             return
-        if not data and (self._over or self._pipe.ended):
+        if not data and (self._pipe.over or self._pipe.ended):
             self.drop(heard=True)
+
+    def at(self, place: Place) -> bool:
+        """Say whether it follows, and has come as far as this."""
+        fold = self.follower.fold
+        return self.one is not None and not self._pipe.over and fold.following and fold.position == place
 
     def _messages(self, data: bytes) -> Any:
         if self._form == "event":
             for event in events(data):
-                yield json.loads(event["data"]), event.get("id")
+                yield orjson.loads(event["data"]), event.get("id")
         else:
             for payload, packed in frames(data):
-                yield json.loads(self._inflate.decompress(payload + TAIL) if packed else payload), None
+                yield orjson.loads(self._inflate.decompress(payload + TAIL) if packed else payload), None
 
     def _catch_up(self) -> None:
         """Ask for what is missing: on the same line where one can speak on it."""
         if self._form == "event":
             self.drop(heard=False)
             self.connect()
-        elif not self._over and not self._pipe.ended:
+        elif not self._pipe.over and not self._pipe.ended:
             assert self.one is not None
             self._hub.subscribe(self.one, self.follower.asks(self.follower.wanted()))
 
@@ -252,6 +265,8 @@ class World:
             case "sleep" | "wake":
                 client.sleep(asleep=what == "sleep")
             case "drop" | "vanish":
+                if much % 2:
+                    client.hear()
                 client.drop(heard=what == "drop")
             case "ask" | "anew":
                 client.ask(anew=what == "anew")
@@ -281,6 +296,8 @@ class World:
             self.bookmark()
             for client in [self.witness, *self.clients]:
                 client.read()
+            if all(client.at(place_of(self.platform.document)) for client in self.clients):
+                break
         # What the server says now is compared with what it has told in this very moment.
         self.platform.means_a_bookmark()
         self.hub.bookmark()
