@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from tests.promises.histories import History, broken, histories
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories())
 def test_promises(history: History):
     """Whatever happens, every promise is kept to every follower, and at rest all hold what the server holds."""

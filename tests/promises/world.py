@@ -21,7 +21,7 @@ from monitor.outputs.ring import Ring
 from monitor.outputs.subscriber import Form, Subscriber
 from tests.outputs.memory import Pipe, Time, events, frames, whole
 from tests.promises.record import Follower, Json, Place, Truth, aged, place_of
-from tests.promises.validators import PROMISES, RING, Told
+from tests.promises.validators import RING, complaints
 
 FULL_BYTES, FRESH, SNAPSHOTS, LAG_S = 600, 3, 2, 3.0
 """Every bound so small that a short history meets it."""
@@ -315,9 +315,5 @@ class World:
     def broken(self) -> dict[str, str]:
         """Give each promise that was broken, and one way how."""
         found = {"at rest": complaint for complaint in self.rest()}
-        told = Told(self.witness.follower.log)
-        for client in [self.witness, *self.clients]:
-            for name, promise in PROMISES.items():
-                for complaint in promise(client.follower.log, self.platform.truth, told):
-                    found.setdefault(name, f"{client.follower.name}: {complaint}")
-        return found
+        everybody = [self.witness, *self.clients]
+        return complaints({one.follower.name: one.follower.log for one in everybody}, self.platform.truth) | found
