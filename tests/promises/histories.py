@@ -32,6 +32,7 @@ LIKELY = {
     "late": 1,
     "restart": 1,
 }
+GENUINE = Parts()
 Act = tuple[str, int, int]
 
 
@@ -56,7 +57,7 @@ def histories(most: int = 80) -> st.SearchStrategy[History]:
     )
 
 
-def broken(history: History, parts: Parts = Parts()) -> dict[str, str]:
+def broken(history: History, parts: Parts = GENUINE) -> dict[str, str]:
     """Live through a history; give each promise that was broken, and how."""
     world = World(parts, history.coalesce_s, uvloop=history.uvloop)
     for client in world.clients:

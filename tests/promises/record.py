@@ -41,6 +41,14 @@ def _ageless(entry: Json) -> Json:
     return {key: value for key, value in entry.items() if key != "observed_at"}
 
 
+def unlike(documents: Mapping[str, Mapping[str, Any]], expected: bytes) -> str | None:
+    """Say whose document is not, byte for byte in canonical form, what it should be."""
+    for name, document in documents.items():
+        if (form := canonical(document)) != expected:
+            return f"{name} holds {form!r} instead of {expected!r}"
+    return None
+
+
 class Truth:
     """What the server was at each place, and which bookmarks it meant."""
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket as sockets
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import websockets
@@ -18,9 +18,10 @@ from monitor.outputs.hub import Hub
 from monitor.outputs.ring import Ring
 from monitor.outputs.server import Server
 from tests.fakes import FakeClock
-from tests.promises.record import Follower, place_of
+from tests.promises.platform import Platform
+from tests.promises.record import Follower, place_of, unlike
 from tests.promises.validators import RING, complaints
-from tests.promises.world import FRESH, NAMES, Platform
+from tests.promises.world import FRESH
 
 FULL_BYTES, COALESCE_S, LAG_S = 2000, 0.004, 3.0
 RECEIVE_BYTES = 4096
@@ -44,6 +45,22 @@ class Client:
     @property
     def up(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    async def does(self, what: str) -> None:
+        """Do what this says, if it is for a client."""
+        match what:
+            case "read" | "sip":
+                if not self.up:
+                    await self.connect()
+                await asyncio.sleep(0)
+            case "sleep" | "wake":
+                self.sleep(asleep=what == "sleep")
+            case "drop" | "vanish":
+                await self.drop(heard=what == "drop")
+            case "ask" | "anew":
+                await self.ask(anew=what == "anew")
+            case "lose" | "repeat" | "late":
+                self.follower.mischief.append(what)
 
     async def connect(self) -> None:
         raise NotImplementedError
@@ -163,7 +180,7 @@ class SocketWorld:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.platform = Platform(self.clock)
+        self.platform = Platform(self.clock, FAT_BYTES)
         self.witness = WebSocket(self, "witness", None)
         self.clients: list[Client] = [
             WebSocket(self, "plain", None),
@@ -174,7 +191,7 @@ class SocketWorld:
         self.port = 0
         self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> SocketWorld:
+    async def __aenter__(self) -> Self:
         self.http = await self._stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
         )
@@ -223,40 +240,17 @@ class SocketWorld:
 
     async def act(self, what: str, who: int, much: int) -> None:
         """Let one thing happen; reading is done by itself."""
-        client, name, platform = self.clients[who], NAMES[who], self.platform
-        section = "checks" if much % 2 else "services"
-        entry = {"verdict": "warn", "detail": {f"k{much % 3}": much, "n": much, "list": [who] * (much % 3)}}
+        for change in self.platform.happens(what, who, much):
+            self.hub.publish(change)
+        await self.clients[who].does(what)
         match what:
-            case "change" | "urgent" | "single":
-                self.hub.publish(platform.change(section, name, entry, urgent=what == "urgent"))
-            case "burst":
-                for number in range(much):
-                    self.hub.publish(platform.change(section, name, {**entry, "more": number}))
-            case "gone" | "again":
-                self.hub.publish(platform.change(section, name, None))
-                if what == "again":
-                    self.hub.publish(platform.change(section, name, {"verdict": "ok", "new": much}))
-            case "fat":
-                self.hub.publish(platform.become({"fat": "xyz"[much % 3] * (1 + FAT_BYTES * much)}))
             case "age":
-                platform.evidence[name] = platform.evidence["monitor"]
+                self.platform.ages(who)
             case "time":
                 self.clock.advance(WAITS[much])
                 await asyncio.sleep(WAITS[much])
             case "bookmark":
                 self.bookmark()
-            case "read" | "sip":
-                if not client.up:
-                    await client.connect()
-                await asyncio.sleep(0)
-            case "sleep" | "wake":
-                client.sleep(asleep=what == "sleep")
-            case "drop" | "vanish":
-                await client.drop(heard=what == "drop")
-            case "ask" | "anew":
-                await client.ask(anew=what == "anew")
-            case "lose" | "repeat" | "late":
-                client.follower.mischief.append(what)
             case "restart":
                 for one in self.clients:
                     # Who sleeps would hold up the end, as tests of their own show.
@@ -264,8 +258,6 @@ class SocketWorld:
                 await self.server.stop()
                 await self.witness.drop(heard=True)
                 await self._start()
-            case _:
-                raise AssertionError(what)
 
     def bookmark(self) -> None:
         """Say one, of a moment that no other has."""
@@ -273,8 +265,8 @@ class SocketWorld:
         self.platform.means_a_bookmark()
         self.hub.bookmark()
 
-    async def rest(self) -> list[str]:
-        """Let nothing more happen, and everybody read; say who does not hold what the server holds."""
+    async def rest(self) -> str | None:
+        """Let nothing more happen, and everybody read; say who then does not hold what the server holds."""
         for client in self.clients:
             client.sleep(asleep=False)
             client.follower.honest()
@@ -301,8 +293,8 @@ class SocketWorld:
         self.bookmark()
         expected = self.platform.now()
         await self.until(lambda: all(held(client) == expected for client in everybody), 2)
-        found = {client.follower.name: held(client) for client in everybody} | {"the hub": canonical(self.hub.document)}
-        return [f"{name} holds {it!r} instead of {expected!r}" for name, it in found.items() if it != expected]
+        documents = {one.follower.name: one.follower.fold.document or {} for one in everybody if one.up}
+        return unlike(documents | {"the hub": self.hub.document}, expected)
 
 
 async def broken_over_sockets(acts: list[tuple[str, int, int]]) -> dict[str, str]:
@@ -310,6 +302,6 @@ async def broken_over_sockets(acts: list[tuple[str, int, int]]) -> dict[str, str
     async with SocketWorld() as world:
         for act in acts:
             await world.act(*act)
-        found = {"at rest": complaint for complaint in await world.rest()}
+        found = {"at rest": complaint} if (complaint := await world.rest()) else {}
         everybody = [world.witness, *world.clients]
         return complaints({one.follower.name: one.follower.log for one in everybody}, world.platform.truth) | found

@@ -9,24 +9,19 @@ from typing import Any
 import orjson
 
 from monitor.client import Fold
-from monitor.client.document import canonical
-from monitor.domain import patch
-from monitor.domain.change import Change
-from monitor.domain.transitions import Transition
-from monitor.domain.verdict import Verdict, instant
 from monitor.outputs.crowd import Crowd
 from monitor.outputs.frames import TAIL
 from monitor.outputs.hub import TEND_S, Hub
 from monitor.outputs.ring import Ring
 from monitor.outputs.subscriber import Form, Subscriber
 from tests.outputs.memory import Pipe, Time, events, frames, whole
-from tests.promises.record import Follower, Json, Place, Truth, aged, place_of
+from tests.promises.platform import Platform
+from tests.promises.record import Follower, Place, place_of, unlike
 from tests.promises.validators import RING, complaints
 
 FULL_BYTES, FRESH, SNAPSHOTS, LAG_S = 600, 3, 2, 3.0
 """Every bound so small that a short history meets it."""
-NAMES = "abcd"
-TURNED = Transition(0.0, "a", Verdict.OK, Verdict.FAIL, None)
+FAT_BYTES = 150
 SIPS = (1, 2, 5, 20, 100, 300, 1000, 3000)
 WAITS = (0.0, 0.001, 0.01, 0.025, TEND_S, 0.1, 1.0, 4.0)
 ROUNDS = 12
@@ -40,54 +35,6 @@ class Parts:
     ring: type[Ring] = Ring
     crowd: type[Crowd] = Crowd
     fold: type[Fold] = Fold
-
-
-class Platform:
-    """A document that changes, and what of it was so when: the server's side of the truth."""
-
-    def __init__(self, time: Time) -> None:
-        self.time = time
-        self.truth = Truth()
-        self.epoch = 0
-        self.evidence: dict[str, str] = {}
-        self.document: Json = {}
-
-    def begin(self) -> Json:
-        """Begin a new epoch, as a daemon that starts; give its first document."""
-        self.epoch += 1
-        now = instant(self.time.wall)
-        self.evidence = dict.fromkeys([*NAMES, *(f"services/{name}" for name in NAMES), "cron", "monitor"], now)
-        entries = {name: {"verdict": "ok", "detail": {"n": 0, "list": [1, 2]}} for name in NAMES[:3]}
-        start = {"position": {"epoch": self.epoch, "seq": 0}, "as_of": now, "rest": "x" * 300, "fat": ""}
-        self.document = start | {"checks": entries, "services": entries, "cron": {"n": 0}, "monitor": {"n": 0}}
-        self.truth.was(self.document)
-        return self.document
-
-    def change(self, section: str, name: str, entry: Json | None, *, urgent: bool = False) -> Change:
-        """Let an entry become this one, or go; give the change."""
-        entries = {key: value for key, value in self.document[section].items() if key != name}
-        if entry is not None:
-            key = name if section == "checks" else f"services/{name}"
-            self.evidence[key] = instant(self.time.wall)
-            entries[name] = {**entry, "observed_at": self.evidence[key]}
-        return self.become({section: entries}, urgent=urgent)
-
-    def become(self, parts: Json, *, urgent: bool = False) -> Change:
-        epoch, seq = place_of(self.document)
-        document = {**self.document, **parts, "position": {"epoch": epoch, "seq": seq + 1}}
-        change = patch.diff(self.document, document)
-        self.document = document
-        self.truth.was(document)
-        return Change(epoch, seq + 1, self.time.wall, change, document, (TURNED,) if urgent else ())
-
-    def means_a_bookmark(self) -> None:
-        """Take down what a bookmark of this moment must say."""
-        place = place_of(self.document)
-        self.truth.bookmarks[place[0], instant(self.time.wall)] = place[1], dict(self.evidence)
-
-    def now(self) -> bytes:
-        """Give what every follower must hold after a bookmark of this moment."""
-        return canonical(aged(self.document, self.evidence, instant(self.time.wall)))
 
 
 class Wire(Pipe):
@@ -119,6 +66,24 @@ class Client:
         self._deflates = deflates
         self._asleep = False
         self.one: Subscriber | None = None
+
+    def does(self, what: str, much: int) -> None:
+        """Do what this says, if it is for a client."""
+        match what:
+            case "read":
+                self.read()
+            case "sip":
+                self.read(SIPS[much])
+            case "sleep" | "wake":
+                self.sleep(asleep=what == "sleep")
+            case "drop" | "vanish":
+                if much % 2:
+                    self.hear()
+                self.drop(heard=what == "drop")
+            case "ask" | "anew":
+                self.ask(anew=what == "anew")
+            case "lose" | "repeat" | "late":
+                self.follower.mischief.append(what)
 
     def connect(self) -> None:
         """Come, or come back, with the place that was reached."""
@@ -204,7 +169,7 @@ class World:
     def __init__(self, parts: Parts, coalesce_s: float, *, uvloop: bool) -> None:
         self._parts, self._coalesce_s, self.uvloop = parts, coalesce_s, uvloop
         self.time = Time()
-        self.platform = Platform(self.time)
+        self.platform = Platform(self.time, FAT_BYTES)
         self.witness = Client(self, Follower("witness", Fold()), "frame")
         self.clients = [
             Client(self, Follower("plain", parts.fold()), "frame"),
@@ -232,51 +197,19 @@ class World:
 
     def act(self, what: str, who: int, much: int) -> None:
         """Let one thing happen."""
-        client, name, platform = self.clients[who], NAMES[who], self.platform
-        entry = {"verdict": "warn", "detail": {f"k{much % 3}": much, "n": much, "list": [who] * (much % 3)}}
-        section = "checks" if much % 2 else "services"
+        for change in self.platform.happens(what, who, much):
+            self.hub.publish(change)
+        self.clients[who].does(what, much)
         match what:
-            case "change":
-                self.hub.publish(platform.change(section, name, entry))
-            case "urgent":
-                self.hub.publish(platform.change(section, name, entry, urgent=True))
-            case "single":
-                self.hub.publish(platform.become({("cron", "monitor")[much % 2]: {"n": platform.time.mono}}))
-            case "burst":
-                for _ in range(much):
-                    self.hub.publish(platform.change(section, name, {**entry, "more": platform.time.mono}))
-            case "gone":
-                self.hub.publish(platform.change(section, name, None))
-            case "again":
-                self.hub.publish(platform.change(section, name, None))
-                self.hub.publish(platform.change(section, name, {"verdict": "ok", "new": much}))
-            case "fat":
-                self.hub.publish(platform.become({"fat": "xyz"[much % 3] * (1 + 150 * much)}))
             case "age":
-                platform.evidence[name] = instant(platform.time.wall)
+                self.platform.ages(who)
             case "time":
                 self.time.pass_by(WAITS[much])
             case "bookmark":
                 self.bookmark()
-            case "read":
-                client.read()
-            case "sip":
-                client.read(SIPS[much])
-            case "sleep" | "wake":
-                client.sleep(asleep=what == "sleep")
-            case "drop" | "vanish":
-                if much % 2:
-                    client.hear()
-                client.drop(heard=what == "drop")
-            case "ask" | "anew":
-                client.ask(anew=what == "anew")
-            case "lose" | "repeat" | "late":
-                client.follower.mischief.append(what)
             case "restart":
                 self.hub.close_all(1012, "restarting")
                 self._start()
-            case _:
-                raise AssertionError(what)
         self.witness.read()
 
     def bookmark(self) -> None:
@@ -286,8 +219,8 @@ class World:
         self.hub.bookmark()
         self.time.pass_by(0.002)
 
-    def rest(self) -> list[str]:
-        """Let nothing more happen, and everybody read; say who does not hold what the server holds."""
+    def rest(self) -> str | None:
+        """Let nothing more happen, and everybody read; say who then does not hold what the server holds."""
         for client in self.clients:
             client.sleep(asleep=False)
             client.follower.honest()
@@ -303,17 +236,12 @@ class World:
         self.hub.bookmark()
         for client in [self.witness, *self.clients]:
             client.read()
-        expected = self.platform.now()
-        held = {one.follower.name: one.follower.fold.document for one in [self.witness, *self.clients]}
-        held["the hub"] = self.hub.document  # type: ignore[assignment]
-        return [
-            f"at rest, {name} holds {document and canonical(document)!r} instead of {expected!r}"
-            for name, document in held.items()
-            if document is None or canonical(document) != expected
-        ]
+        documents = {one.follower.name: one.follower.fold.document or {} for one in [self.witness, *self.clients]}
+        documents["the hub"] = self.hub.document
+        return unlike(documents, self.platform.now())
 
     def broken(self) -> dict[str, str]:
         """Give each promise that was broken, and one way how."""
-        found = {"at rest": complaint for complaint in self.rest()}
+        found = {"at rest": complaint} if (complaint := self.rest()) else {}
         everybody = [self.witness, *self.clients]
         return complaints({one.follower.name: one.follower.log for one in everybody}, self.platform.truth) | found
