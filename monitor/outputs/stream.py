@@ -24,7 +24,7 @@ MAY_BE_SAID = "Send subscribe, ping or auth, as JSON text."
 
 
 class Socket(web.WebSocketResponse):
-    """Says so, too, when it closes because what came cannot be unpacked: aiohttp would give 1000, as if all were well."""
+    """Closes with 1007 where what came cannot be unpacked: aiohttp would say 1000, as if all were well."""
 
     async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
         if isinstance(self.exception(), zlib.error):

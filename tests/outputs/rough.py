@@ -41,6 +41,7 @@ class Rough:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
         self.reader, self.writer, self.head = reader, writer, head
+        self._shut = False
 
     @classmethod
     async def connect(cls, page: str, *, deflate: bool = False, path: str = "api/v1/stream") -> Self:
@@ -64,6 +65,11 @@ class Rough:
     def send(self, *frames: bytes) -> None:
         self.writer.write(b"".join(frames))
 
+    def shut(self) -> None:
+        """Say that nothing more will be said, and go on listening."""
+        self._shut = True
+        self.writer.write_eof()
+
     async def next(self) -> tuple[int, bytes]:
         """Give the next frame's opcode and payload."""
         first, size = await self.reader.readexactly(2)
@@ -80,7 +86,8 @@ class Rough:
                     opcode, payload = await self.next()
                     if opcode == CLOSE:
                         code = int.from_bytes(payload[:2], "big")
-                        self.send(frame(CLOSE, payload))
+                        if not self._shut:
+                            self.send(frame(CLOSE, payload))
             except (asyncio.IncompleteReadError, ConnectionError):
                 return code
 

@@ -110,7 +110,7 @@ async def test_noise(stage: Stage, seed: int):
     async with stage.connect() as other:
         rough = await Rough.connect(stage.url, deflate=seed % 2 == 0)
         rough.send(chance.randbytes(chance.choice([1, 10, 100, 100_000])))
-        rough.writer.write_eof()
+        rough.shut()
         await rough.closed()
         rough.leave()
         await alone(stage, other)
@@ -166,7 +166,7 @@ async def test_half_open(stage: Stage):
         gone = [await Rough.connect(stage.url, path=path) for path in ("api/v1/stream", "api/v1/events") * 10]
         assert stage.hub.following == 41
         for one in shut:
-            one.writer.write_eof()
+            one.shut()
         for one in gone:
             # Zero seconds of lingering: the kernel says nothing but a reset (socket(7)).
             one.writer.get_extra_info("socket").setsockopt(
