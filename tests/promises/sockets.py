@@ -19,15 +19,16 @@ from monitor.outputs.ring import Ring
 from monitor.outputs.server import Server
 from tests.fakes import FakeClock
 from tests.promises.platform import Platform
-from tests.promises.record import Follower, place_of, unlike
+from tests.promises.record import Follower, unlike
 from tests.promises.validators import RING, complaints
 from tests.promises.world import FRESH
+from tests.promises.world import Client as InMemory
 
 FULL_BYTES, COALESCE_S, LAG_S = 2000, 0.004, 3.0
 RECEIVE_BYTES = 4096
 """What the kernel holds for one who does not read: little, so that a short history fills it."""
 FAT_BYTES = 4000
-REST_S = 10.0
+REST_S, ROUNDS = 10.0, 100
 WAITS = (0.0, 0.0, 0.001, 0.002, 0.004, 0.008, 0.02, 0.06)
 UNREADABLE = {1002, 1007, 1009}
 
@@ -176,12 +177,14 @@ class Events(Client):
 
 
 class SocketWorld:
-    """A server on a port of its own, three followers of different kinds, and a witness."""
+    """A server on a port of its own, four followers, and a witness in memory, who is never behind."""
+
+    uvloop = False
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.platform = Platform(self.clock, FAT_BYTES)
-        self.witness = WebSocket(self, "witness", None)
+        self.witness = InMemory(self, Follower("witness", Fold()), "frame")
         self.clients: list[Client] = [
             WebSocket(self, "plain", None),
             WebSocket(self, "packed", "deflate"),
@@ -201,7 +204,7 @@ class SocketWorld:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for client in [self.witness, *self.clients]:
+        for client in self.clients:
             client.sleep(asleep=False)
             await client.drop(heard=True)
         await self.server.stop()
@@ -226,8 +229,7 @@ class SocketWorld:
             base_path="/",
         )
         self.port = int((await self.server.start()).rsplit(":", 1)[1].strip("/"))
-        await self.witness.connect()
-        await self.until(lambda: self.witness.follower.fold.following)
+        self.witness.connect()
 
     async def until(self, promise: Any, within: float = REST_S) -> bool:
         """Wait, turn by turn of the loop, until this is so; say whether it came about."""
@@ -256,7 +258,8 @@ class SocketWorld:
                     # Who sleeps would hold up the end, as tests of their own show.
                     one.sleep(asleep=False)
                 await self.server.stop()
-                await self.witness.drop(heard=True)
+                self.witness.read()
+                self.witness.drop(heard=True)
                 await self._start()
 
     def bookmark(self) -> None:
@@ -270,30 +273,22 @@ class SocketWorld:
         for client in self.clients:
             client.sleep(asleep=False)
             client.follower.honest()
-        everybody = [self.witness, *self.clients]
 
         def held(client: Client) -> bytes:
             document = client.follower.fold.document
             return canonical(document) if client.up and document is not None else b""
 
-        def there() -> bool:
-            place = place_of(self.platform.document)
-            return all(
-                client.up and client.follower.fold.following and client.follower.fold.position == place
-                for client in everybody
-            )
-
-        for _ in range(100):
+        expected = b""
+        for _ in range(ROUNDS):
             for client in self.clients:
                 if not client.up:
                     await client.connect()
+            # Whoever is behind at one bookmark hears the next.
             self.bookmark()
-            if await self.until(there, 0.1):
+            expected = self.platform.now()
+            if await self.until(lambda: all(held(client) == expected for client in self.clients), 0.1):  # noqa: B023
                 break
-        self.bookmark()
-        expected = self.platform.now()
-        await self.until(lambda: all(held(client) == expected for client in everybody), 2)
-        documents = {one.follower.name: one.follower.fold.document or {} for one in everybody if one.up}
+        documents = {one.follower.name: one.follower.fold.document or {} for one in self.clients if one.up}
         return unlike(documents | {"the hub": self.hub.document}, expected)
 
 
@@ -303,5 +298,6 @@ async def broken_over_sockets(acts: list[tuple[str, int, int]]) -> dict[str, str
         for act in acts:
             await world.act(*act)
         found = {"at rest": complaint} if (complaint := await world.rest()) else {}
+        world.witness.read()
         everybody = [world.witness, *world.clients]
         return complaints({one.follower.name: one.follower.log for one in everybody}, world.platform.truth) | found
