@@ -20,7 +20,8 @@ class Crowd:
     those before it, so who comes later takes messages that look back at nothing until the compressor begins anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, full_bytes: int = FULL_BYTES, fresh: int = FRESH) -> None:
+        self.full_bytes, self._fresh = full_bytes, fresh
         self._plain: set[Subscriber] = set()
         self._events: set[Subscriber] = set()
         self._joining: set[Subscriber] = set()
@@ -48,30 +49,29 @@ class Crowd:
 
     def tell(self, message: Message) -> list[Subscriber]:
         """Write a message to everybody; give those who were behind and were not written to, and let them go."""
-        if self._joining and (not self._shared or self._compressed >= FRESH):
+        if self._joining and (not self._shared or self._compressed >= self._fresh):
             self._shared |= self._joining
             self._joining.clear()
             self._compressor, self._compressed = Compressor(), 0
         behind: list[Subscriber] = []
         if self._plain:
-            behind += _write(self._plain, message.frame)
+            behind += self._write(self._plain, message.frame)
         if self._events:
-            behind += _write(self._events, message.event)
+            behind += self._write(self._events, message.event)
         if self._joining:
-            behind += _write(self._joining, message.frame)
+            behind += self._write(self._joining, message.frame)
         if self._shared:
             self._compressed += 1
-            behind += _write(self._shared, self._compressor.frame(message.body))
+            behind += self._write(self._shared, self._compressor.frame(message.body))
         return behind
 
-
-def _write(group: set[Subscriber], data: bytes) -> list[Subscriber]:
-    # One pass, for its cost is that of touching each connection's memory.
-    behind = []
-    for one in group:
-        if one.held() > FULL_BYTES:
-            behind.append(one)
-        else:
-            one.write(data)
-    group.difference_update(behind)
-    return behind
+    def _write(self, group: set[Subscriber], data: bytes) -> list[Subscriber]:
+        # One pass, for its cost is that of touching each connection's memory.
+        behind = []
+        for one in group:
+            if one.held() > self.full_bytes:
+                behind.append(one)
+            else:
+                one.write(data)
+        group.difference_update(behind)
+        return behind

@@ -12,7 +12,7 @@ from monitor.domain import patch
 from monitor.domain.change import Change, Document
 from monitor.outputs import wire
 from monitor.outputs.counts import Counts, Reason
-from monitor.outputs.crowd import FULL_BYTES, Crowd
+from monitor.outputs.crowd import Crowd
 from monitor.outputs.frames import Message
 from monitor.outputs.pace import WINDOW_S, Later, Pace
 from monitor.outputs.ring import Ring
@@ -47,6 +47,8 @@ class Hub:
         coalesce_s: float = WINDOW_S,
         lag_s: float = LAG_S,
         ring: Ring | None = None,
+        crowd: Crowd | None = None,
+        snapshots: int = SNAPSHOTS,
         later: Later | None = None,
     ) -> None:
         position = wire.position(document)
@@ -55,13 +57,14 @@ class Hub:
         self._evidence = evidence
         self._clock = clock
         self._lag_s = lag_s
+        self._snapshots = snapshots
         self._ring = ring if ring is not None else Ring()
         self._later = later if later is not None else _on_the_loop
         self._newest: Change | None = None
         self._changes = 0
         self._pace = Pace(self._flush, self._later, lambda: clock.now().mono, coalesce_s)
         self._whole: dict[Reason, Message] = {}
-        self._crowd = Crowd()
+        self._crowd = crowd if crowd is not None else Crowd()
         self._waiting: dict[Subscriber, None] = {}
         self._tending = False
         self._round = 0, 0
@@ -162,7 +165,7 @@ class Hub:
 
     def answer(self, one: Subscriber, body: bytes) -> None:
         """Say something to this one alone; not to one who does not read."""
-        if one.held() <= FULL_BYTES:
+        if one.held() <= self._crowd.full_bytes:
             one.write(Message("", body).frame)
 
     def close_all(self, code: int, reason: str) -> None:
@@ -211,7 +214,7 @@ class Hub:
         if number != self._round[0]:
             self._round = number, 0
         self._round = number, self._round[1] + 1
-        return self._round[1] <= SNAPSHOTS
+        return self._round[1] <= self._snapshots
 
     def _missing(self, one: Subscriber) -> list[Message] | None:
         """Give what one has missed; None when it needs the whole document, or when that is smaller."""

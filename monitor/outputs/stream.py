@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 
 import structlog
-from aiohttp import WebSocketError, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from monitor.clock import Clock
 from monitor.outputs import joining, wire
@@ -38,6 +39,15 @@ class Goodbye:
             self.ending.reschedule(0)
 
 
+class Socket(web.WebSocketResponse):
+    """Closes with 1007 where what came cannot be unpacked: aiohttp would say 1000, as if all were well."""
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
+        if isinstance(self.exception(), zlib.error):
+            code = WSCloseCode.INVALID_TEXT
+        return await super().close(code=code, message=message, drain=drain)
+
+
 class Stream:
     """The route of the stream, and the life of one subscriber's connection."""
 
@@ -56,7 +66,7 @@ class Stream:
             raise web.HTTPBadRequest(text=f"This server speaks the subprotocol {wire.PROTOCOL}.")
         joining.same_origin(request)
         position = joining.asked_position(request)
-        socket = web.WebSocketResponse(
+        socket = Socket(
             protocols=(wire.PROTOCOL,),
             max_msg_size=INBOUND_BYTES + 1,  # aiohttp refuses what is as long as this
             heartbeat=self._ping_s,
@@ -99,8 +109,8 @@ class Stream:
                 since, count = now, 0
             count += 1
             if message.type is WSMsgType.ERROR:
-                # aiohttp has closed it already: for what it said (RFC 6455, 7.4.1), or because it is gone.
-                if isinstance(message.data, WebSocketError):
+                # It has been closed already: for what it said (RFC 6455, 7.4.1), or because it is gone.
+                if isinstance(message.data, WebSocketError | zlib.error):
                     self._hub.counts.turn_away("protocol")
             elif count > INBOUND_MESSAGES:
                 text = f"Send at most {INBOUND_MESSAGES} messages in {INBOUND_PER_S:g} s."

@@ -81,6 +81,30 @@ class Pipe:
         return taken
 
 
+def whole(data: bytes, form: Form) -> int:
+    """Say how many of these bytes are whole frames, or whole chunks of events."""
+    end = 0
+    while (size := _chunk(data[end:]) if form == "event" else _frame(data[end : end + 10])) is not None:
+        if end + size > len(data):
+            break
+        end += size
+    return end
+
+
+def _frame(head: bytes) -> int | None:
+    if len(head) < 2:
+        return None
+    start = {126: 4, 127: 10}.get(head[1], 2)
+    if len(head) < start:
+        return None
+    return start + (head[1] if start == 2 else int.from_bytes(head[2:start], "big"))
+
+
+def _chunk(data: bytes) -> int | None:
+    size, line_end, _ = data.partition(b"\r\n")
+    return len(size) + 2 + int(size, 16) + 2 if line_end else None
+
+
 def frames(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """Take whole frames apart (RFC 6455, 5.2): the payload, and whether it is compressed."""
     while data:

@@ -1,0 +1,101 @@
+"""Who takes part in a siege, each a process: `python -m tests.prove.siege serve LIMIT` and `... storm PORT COUNT`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+import time
+
+import structlog
+import uvloop
+
+from monitor.clock import SystemClock
+from monitor.domain.change import Change
+from monitor.outputs.hub import Hub
+from monitor.outputs.seats import Limits
+from monitor.outputs.server import Server
+from tests.outputs import whole
+
+EPOCH, EVERY_S = 7, 0.1
+PATIENCE_S = 10.0
+JOIN = (
+    b"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+async def serve(limit: int) -> None:
+    """Serve a document that changes ten times a second; each change says when it was told."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    clock = SystemClock()
+    document = {**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}
+    hub = Hub(document, lambda: whole.EVIDENCE, clock)
+    limits = Limits(limit, limit)
+    server = Server(hub=hub, read_series={}.get, clock=clock, host="127.0.0.1", port=0, base_path="/", limits=limits)
+    print(await server.start(), flush=True)
+    beating = asyncio.create_task(hub.run(), name="bookmarks")
+    for seq in range(1, 1_000_000):
+        sent = time.monotonic_ns()
+        now = {**document, "position": {"epoch": EPOCH, "seq": seq}, "sent": sent, "refused": {**hub.refused()}}
+        hub.publish(Change(EPOCH, seq, clock.now().wall, {"sent": sent, "following": hub.following}, now))
+        await asyncio.sleep(EVERY_S)
+    beating.cancel()
+
+
+class Stormer(asyncio.Protocol):
+    """Joins, and notes how it was received; what comes later is read and forgotten."""
+
+    def __init__(self) -> None:
+        self.received: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._got = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(JOIN)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.received.done():
+            self._got += data
+            status = int(self._got[9:12] or 0)
+            if status >= 400 or b'"snapshot"' in self._got:
+                self.received.set_result(status)
+                self._got = b""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.received.done():
+            self.received.set_result(0)
+
+
+async def storm(port: int, count: int) -> None:
+    """Join so often at once, say how that went, and stay until a line comes."""
+    loop = asyncio.get_running_loop()
+
+    async def one() -> int:
+        while True:
+            transport, stormer = await loop.create_connection(Stormer, "127.0.0.1", port)
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    return await stormer.received
+            except TimeoutError:
+                # The kernel's queue was full: it let us in, and then forgot us. Clients give up, too, and come again.
+                transport.abort()
+
+    started = time.monotonic()
+    statuses = await asyncio.gather(*(one() for _ in range(count)))
+    found = {status: statuses.count(status) for status in sorted(set(statuses))}
+    print(f"{found} in {time.monotonic() - started:.1f} s", flush=True)
+    await loop.run_in_executor(None, sys.stdin.readline)
+
+
+if __name__ == "__main__":
+    role, *words = sys.argv[1:]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[0] if role == "serve" else cores[-1]})
+    if role == "storm":
+        # Who storms sits at other machines: it takes no time of those who are watched here.
+        os.nice(19)
+    uvloop.run(serve(int(words[0])) if role == "serve" else storm(int(words[0]), int(words[1])))
