@@ -14,7 +14,7 @@ from monitor.outputs import wire
 from monitor.outputs.counts import Counts, Reason
 from monitor.outputs.crowd import Crowd
 from monitor.outputs.frames import Message
-from monitor.outputs.pace import WINDOW_S, Later, Pace
+from monitor.outputs.pace import FEW, WINDOW_S, Later, Pace
 from monitor.outputs.ring import Ring
 from monitor.outputs.subscriber import Position, Subscriber
 
@@ -45,6 +45,7 @@ class Hub:
         clock: Clock,
         *,
         coalesce_s: float = WINDOW_S,
+        few: int = FEW,
         lag_s: float = LAG_S,
         ring: Ring | None = None,
         crowd: Crowd | None = None,
@@ -62,7 +63,7 @@ class Hub:
         self._later = later if later is not None else _on_the_loop
         self._newest: Change | None = None
         self._changes = 0
-        self._pace = Pace(self._flush, self._later, lambda: clock.now().mono, coalesce_s)
+        self._pace = Pace(self._flush, self._later, lambda: clock.now().mono, coalesce_s, few)
         self._whole: dict[Reason, Message] = {}
         self._crowd = crowd if crowd is not None else Crowd()
         self._waiting: dict[Subscriber, None] = {}

@@ -15,6 +15,7 @@ from monitor.domain.verdict import Verdict
 from monitor.outputs import hub as module
 from monitor.outputs.crowd import FRESH, FULL_BYTES
 from monitor.outputs.hub import LAG_S, SNAPSHOTS, TEND_S, Hub
+from monitor.outputs.pace import FEW
 from monitor.outputs.ring import Ring
 from tests.fakes import LoopClock, leaping
 from tests.outputs.memory import Reader, Time
@@ -253,8 +254,16 @@ def paced(time):
     return new_hub(time, coalesce_s=0.025)
 
 
+def exhaust(hub: Hub, time: Time, seq: int = 0) -> int:
+    """Send so many changes one by one that the next must wait; give the position."""
+    for number in range(FEW):
+        hub.publish(change(seq + number + 1))
+        time.pass_by(0)
+    return seq + FEW
+
+
 def test_together(paced, time):
-    """What one signal brings about goes out as one change, at once; what follows closely goes out together after it."""
+    """What one signal brings about goes out as one change, at once; a few changes wait for nothing, then some do."""
     reader = Reader().join(paced)
     reader.read()
     paced.publish(change(1))
@@ -263,31 +272,35 @@ def test_together(paced, time):
     time.pass_by(0)
     [first] = reader.read()
     assert (first["prev"], first["seq"], first["patch"]) == (0, 2, {"checks": {"db": {"n": 2}}, "fat": ""})
+    for seq in range(3, 2 + FEW):
+        paced.publish(change(seq))
+        time.pass_by(0)
+        assert reader.told() == [("diff", seq)]
+    last = 1 + FEW
+    paced.publish(change(last + 1))
     time.pass_by(0.010)
-    paced.publish(change(3))
-    paced.publish(change(4))
+    paced.publish(change(last + 2))
     time.pass_by(0.010)
     assert reader.read() == []
-    time.pass_by(0.010)
+    time.pass_by(0.006)
     [second] = reader.read()
-    assert (second["prev"], second["seq"], second["patch"]) == (2, 4, {"checks": {"db": {"n": 4}}})
+    assert (second["prev"], second["seq"], second["patch"]) == (last, last + 2, {"checks": {"db": {"n": last + 2}}})
     time.pass_by(1)
-    paced.publish(change(5))
+    paced.publish(change(last + 3))
     time.pass_by(0)
     [third] = reader.read()
     assert "prev" not in third
-    assert third["seq"] == 5
+    assert third["seq"] == last + 3
 
 
 def test_urgent(paced, time):
     """A change of a verdict waits for nothing, and takes along what waited, in order."""
     reader = Reader().join(paced)
-    paced.publish(change(1))
+    last = exhaust(paced, time)
+    paced.publish(change(last + 1))
+    paced.publish(change(last + 2, turned=(TURNED,)))
     time.pass_by(0)
-    paced.publish(change(2))
-    paced.publish(change(3, turned=(TURNED,)))
-    time.pass_by(0)
-    assert reader.told()[-2:] == [("diff", 1), ("diff", 3)]
+    assert reader.told()[-2:] == [("diff", last), ("diff", last + 2)]
     time.pass_by(1)
     assert reader.read() == []
 
@@ -303,12 +316,27 @@ def test_wider(paced, time):
         came += [time.mono] * len(reader.read())
     gaps = [round(after - before, 2) for before, after in pairwise(came)]
     assert max(gaps) == gaps[-1] == 0.1
-    assert len(came) < 15
+    assert len(came) < 20
     time.pass_by(1)
-    for number in (1001, 1002):
+    paced.publish(change(1001))
+    time.pass_by(0)
+    reader.read()
+    exhaust(paced, time, 1001)
+    reader.read()
+    paced.publish(change(1002 + FEW))
+    time.pass_by(0.026)
+    assert len(reader.read()) == 1
+
+
+def test_steady(paced, time):
+    """Up to one change in each window, none waits."""
+    reader = Reader().join(paced)
+    reader.read()
+    for number in range(1, 200):
         paced.publish(change(number))
-        time.pass_by(0.025)
-    assert len(reader.read()) == 3
+        time.pass_by(0)
+        assert len(reader.read()) == 1
+        time.pass_by(0.026)
 
 
 def test_undone(paced, time):
@@ -340,14 +368,13 @@ def test_replaced(paced, time):
 def test_in_one_breath(paced, time):
     """Who joins while changes wait gets the document as it was told, and then the same change as everybody."""
     first = Reader().join(paced)
-    paced.publish(change(1))
-    time.pass_by(0)
-    paced.publish(change(2))
+    last = exhaust(paced, time)
+    paced.publish(change(last + 1))
     second = Reader().join(paced)
-    assert paced.document["position"] == {"epoch": 1, "seq": 1}
+    assert paced.document["position"] == {"epoch": 1, "seq": last}
     time.pass_by(1)
-    assert second.told() == [("hello", 1), ("initial", 1), ("diff", 2)]
-    assert first.told()[-1] == ("diff", 2)
+    assert second.told() == [("hello", last), ("initial", last), ("diff", last + 1)]
+    assert first.told()[-1] == ("diff", last + 1)
 
 
 # Compression.
@@ -409,11 +436,10 @@ def test_bookmark(hub, time):
 def test_bookmark_last(paced, time):
     """No bookmark speaks of a change that was not told yet."""
     reader = Reader().join(paced)
-    paced.publish(change(1))
-    time.pass_by(0)
-    paced.publish(change(2))
+    last = exhaust(paced, time)
+    paced.publish(change(last + 1))
     paced.bookmark()
-    assert reader.told()[-2:] == [("diff", 2), ("bookmark", 2)]
+    assert reader.told()[-2:] == [("diff", last + 1), ("bookmark", last + 1)]
 
 
 def test_run():

@@ -216,6 +216,7 @@ class SocketWorld:
             lambda: self.platform.evidence,
             self.clock,
             coalesce_s=COALESCE_S,
+            few=1,
             lag_s=LAG_S,
             ring=Ring(most=RING),
             crowd=Crowd(full_bytes=FULL_BYTES, fresh=FRESH),

@@ -185,6 +185,7 @@ class World:
             lambda: self.platform.evidence,
             self.time,
             coalesce_s=self._coalesce_s,
+            few=1,
             lag_s=LAG_S,
             ring=self._parts.ring(most=RING),
             crowd=self._parts.crowd(full_bytes=FULL_BYTES, fresh=FRESH),
