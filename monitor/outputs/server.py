@@ -31,6 +31,7 @@ from monitor.outputs.stream import Stream
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+TURNED_AWAY = {429, 503}
 GOODBYE_S = 0.5
 """How long the subscribers' answers to the last word are waited for."""
 STOP_S = 1.0
@@ -64,6 +65,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response.headers.update(
             {name: value for name, value in error.headers.items() if name in {"Allow", "Retry-After"}}
         )
+        if error.status in TURNED_AWAY:
+            # Who is too many keeps no connection either: it would hold it for as long as it likes.
+            response.force_close()
     except Exception:
         log.exception("request.failed", path=request.path)
         response = refusal(500, "internal", "The monitor made a mistake; its log says which.")

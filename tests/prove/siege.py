@@ -1,4 +1,4 @@
-"""Who takes part in a siege, each a process: `python -m tests.prove.siege serve LIMIT` and `... storm PORT COUNT`."""
+"""Who takes part in a siege, each a process: `python -m tests.prove.siege serve [LIMIT]`, `... storm PORT COUNT`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 import time
+from typing import Any
 
 import structlog
 import uvloop
@@ -19,28 +20,29 @@ from monitor.outputs.server import Server
 from tests.outputs import whole
 
 EPOCH, EVERY_S = 7, 0.1
-PATIENCE_S = 10.0
+PATIENCE_S, ADDRESSES = 10.0, 50
 JOIN = (
     b"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 
 
-async def serve(limit: int) -> None:
+async def serve(limits: Limits) -> None:
     """Serve a document that changes ten times a second; each change says when it was told."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     clock = SystemClock()
     document = {**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}
     hub = Hub(document, lambda: whole.EVIDENCE, clock)
-    limits = Limits(limit, limit)
     server = Server(hub=hub, read_series={}.get, clock=clock, host="127.0.0.1", port=0, base_path="/", limits=limits)
     print(await server.start(), flush=True)
     beating = asyncio.create_task(hub.run(), name="bookmarks")
+    begun = time.monotonic_ns()
     for seq in range(1, 1_000_000):
-        sent = time.monotonic_ns()
+        # When it should happen: a change that the loop comes to late is late from its own moment on.
+        sent = begun + int(seq * EVERY_S * 1e9)
+        await asyncio.sleep((sent - time.monotonic_ns()) / 1e9)
         now = {**document, "position": {"epoch": EPOCH, "seq": seq}, "sent": sent, "refused": {**hub.refused()}}
         hub.publish(Change(EPOCH, seq, clock.now().wall, {"sent": sent, "following": hub.following}, now))
-        await asyncio.sleep(EVERY_S)
     beating.cancel()
 
 
@@ -51,8 +53,7 @@ class Stormer(asyncio.Protocol):
         self.received: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._got = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
+    def connection_made(self, transport: Any) -> None:
         transport.write(JOIN)
 
     def data_received(self, data: bytes) -> None:
@@ -69,12 +70,12 @@ class Stormer(asyncio.Protocol):
 
 
 async def storm(port: int, count: int) -> None:
-    """Join so often at once, say how that went, and stay until a line comes."""
+    """Join so often at once, from many addresses; say how that went, and stay until a line comes."""
     loop = asyncio.get_running_loop()
 
-    async def one() -> int:
+    async def one(address: str) -> int:
         while True:
-            transport, stormer = await loop.create_connection(Stormer, "127.0.0.1", port)
+            transport, stormer = await loop.create_connection(Stormer, "127.0.0.1", port, local_addr=(address, 0))
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     return await stormer.received
@@ -83,7 +84,7 @@ async def storm(port: int, count: int) -> None:
                 transport.abort()
 
     started = time.monotonic()
-    statuses = await asyncio.gather(*(one() for _ in range(count)))
+    statuses = await asyncio.gather(*(one(f"127.0.1.{1 + number % ADDRESSES}") for number in range(count)))
     found = {status: statuses.count(status) for status in sorted(set(statuses))}
     print(f"{found} in {time.monotonic() - started:.1f} s", flush=True)
     await loop.run_in_executor(None, sys.stdin.readline)
@@ -98,4 +99,5 @@ if __name__ == "__main__":
     if role == "storm":
         # Who storms sits at other machines: it takes no time of those who are watched here.
         os.nice(19)
-    uvloop.run(serve(int(words[0])) if role == "serve" else storm(int(words[0]), int(words[1])))
+    numbers = [int(word) for word in words]
+    uvloop.run(serve(Limits(*numbers, *numbers)) if role == "serve" else storm(*numbers))
