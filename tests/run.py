@@ -38,6 +38,8 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
     with tempfile.TemporaryDirectory() as folder:
+        # Hundreds of processes are started: each reads what the first has compiled.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         environment = {**os.environ, "COVERAGE_FILE": str(Path(folder) / "coverage")}
         coverage = [sys.executable, "-m", "coverage"]
         # The domain is covered by its own tests alone, so they run by themselves: beside the rest, which mostly waits.

@@ -178,6 +178,7 @@ def test_it_ends_in_order(directory, start_demo):
         assert not demo.directory.exists()
 
 
+@pytest.mark.prove
 async def test_a_durable_one_goes_on_where_it_was(directory, start_demo):
     """A demo on a leash ends with its parent; the next one has its port and messages, and whole triggers.
 

@@ -78,6 +78,7 @@ def lasting(**span):
     return work
 
 
+@pytest.mark.prove
 def test_a_lived_week_is_like_a_drawn_one():
     """By day and by night as many messages come live as were drawn for such hours, within a tenth."""
     rhythm, ledger, (begin, end) = live(lasting(days=7))

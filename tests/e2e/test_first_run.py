@@ -59,7 +59,9 @@ async def healthy(address):
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.prove)])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, *(pytest.param(one, marks=pytest.mark.prove) for one in (signal.SIGTERM, signal.SIGINT))]
+)
 async def test_the_demo_comes_and_goes_with_the_daemon(home, how):
     """With nothing configured a healthy demo is shown; however the daemon ends, nothing of it is left."""
     process, address = await start(home)

@@ -100,7 +100,7 @@ async def test_a_slow_bot_is_seen_in_its_replies(stage):
     await demo.mend("slow-bot")
 
 
-QUICK = {"stop-broker", "stop-service", "remove-flags", "deactivate-counselor"}
+QUICK = {"stop-broker", "remove-flags", "deactivate-counselor"}
 """These run with every change; the rest, some of which last minutes, in the long form."""
 
 

@@ -100,6 +100,7 @@ async def test_a_dropped_trigger_turns_its_card_within_a_sweep(page, demo, start
     await shows(page, "triggers", "ok", within=SWEEP_S + 2)
 
 
+@pytest.mark.prove
 async def test_a_killed_listener_is_shown_and_heals(page, demo, start_daemon):
     """A listening session that is ended shows at once, and heals by itself; the page saw both."""
     daemon = await start_daemon(demo.info["monitor_dsn"])

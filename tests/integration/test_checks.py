@@ -100,6 +100,7 @@ async def test_too_many_messages_want_a_look(platform, start_daemon):
     await follower.until(lambda d: d["checks"]["message_throughput"]["detail"]["count_5m"] == 20, 3)
 
 
+@pytest.mark.prove
 async def test_too_few_messages_want_a_look(platform, start_daemon):
     """No message in sixty minutes turns the check within one sweep; a message turns it back within a second."""
     await platform.write(ago_s=3590)
@@ -168,7 +169,9 @@ async def test_a_lost_listener_is_said_and_heals(platform, start_daemon):
     assert follower.document["checks"]["message_throughput"]["detail"]["count_5m"] == 1
 
 
-@pytest.mark.parametrize("when", ["58863-01-01", "infinity", "-infinity"])
+@pytest.mark.parametrize(
+    "when", ["58863-01-01", *(pytest.param(one, marks=pytest.mark.prove) for one in ("infinity", "-infinity"))]
+)
 async def test_a_row_from_no_calendar(platform, start_daemon, when):
     """A row that a broken clock stamped with an absurd instant is counted as SQL counts it, and ends nothing."""
     await platform.write()

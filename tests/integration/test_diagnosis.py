@@ -192,6 +192,7 @@ async def test_the_queue_of_signals(narrow, start_daemon):
     assert "queue_holder" not in database(follower)["detail"]
 
 
+@pytest.mark.prove
 async def test_our_own_share_of_the_queue(narrow, start_daemon):
     """What a listener of ours does not read is no reason of the database's; the detail says whose it is."""
     follower = await follow(start_daemon, narrow.monitor_dsn)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from monitor.client import Fold
@@ -88,6 +89,7 @@ async def test_everything(tmp_path):
     assert report["test_cases"]["generated"] > 200
 
 
+@pytest.mark.prove
 async def test_daemon(platform, start_daemon, tmp_path):
     """The running daemon keeps its word: the document is valid, every address is as it says, and so is every key."""
     for sender in ("user", "bot"):

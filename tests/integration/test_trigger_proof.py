@@ -187,6 +187,7 @@ async def test_off_is_not_mute(platform, watched):
     assert "triggers.leaking" not in ever(watched)
 
 
+@pytest.mark.prove
 async def test_a_whole_row_in_a_signal(platform, start_daemon):
     """A trigger that sends whole rows is noted, with the longest signal that was heard."""
     await replace(platform, "perform pg_notify('messages', row_to_json(new)::text);")

@@ -115,7 +115,7 @@ async def besieged(*limit: int) -> tuple[list[float], list[float], list[str]]:
 
 
 async def test_siege():
-    """Within the usual limits, p99 is under 50 ms while they come and while they stay, and no memory is kept for good."""
+    """Within the usual limits, p99 is under 50 ms while they come and while they stay; no memory is kept for good."""
     worst, sizes, fared = await besieged()
     seats = TOTAL - WATCHERS
     assert fared == [str({101: seats, 503: STORMERS - seats})] * 3

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from tests.answers import Platform
 from tests.replay import Replay
 from tests.test_config import GOOD, read
@@ -13,6 +15,7 @@ HOURS = 1
 BROKER = '[broker]\nurl = "http://127.0.0.1:3001"\nsecret = "of-the-test"\n'
 
 
+@pytest.mark.prove
 def test_an_hour_of_the_healthy_demo(tmp_path):
     """Over the end of the quiet hours nothing is ever warn or fail, and all is known at once."""
     platform = Platform(5, BEGIN, HOURS * 3600, past=2)

@@ -74,6 +74,7 @@ def test_outage():
         assert sender == "all"
 
 
+@pytest.mark.prove
 def test_over():
     """When the loop ends, the warning leaves ten to twelve minutes later, though the last hour still holds it."""
     begin = START + DAY + 10 * HOUR
