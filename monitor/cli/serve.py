@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -54,6 +55,8 @@ def call(arguments: argparse.Namespace) -> int:
 def _serve(loaded: config.Config, control: str | None) -> int:
     logs.configure(as_json=loaded.log_json, level=loaded.log_level)
     app = App(loaded)
+    # What is here now stays for good. Looked through at each full collection, it would hold everybody up for 40 ms.
+    gc.freeze()
 
     def ready(address: str) -> None:
         _say(f"The page: {address}")

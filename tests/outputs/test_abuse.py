@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from monitor.outputs.crowd import FULL_BYTES
+from monitor.outputs.seats import PER_ADDRESS
 from monitor.outputs.stream import INBOUND_BYTES
 from tests.outputs.conftest import Stage, heard
 from tests.outputs.rough import BINARY, CLOSE, FIN, PING, RSV1, RSV2, RSV3, TEXT, Rough, deflated, frame
@@ -181,6 +182,20 @@ async def test_half_open(stage: Stage):
             one.leave()
         for _, writer in unfinished:
             writer.transport.abort()
+
+
+async def test_too_many(stage: Stage):
+    """Who is one too many is told so and let go: it keeps no connection, to come back on whenever it likes."""
+    async with stage.connect() as other:
+        seated = [await Rough.connect(stage.url) for _ in range(PER_ADDRESS - 1)]
+        rough = await Rough.connect(stage.url)
+        assert rough.head.startswith(b"HTTP/1.1 429 ")
+        assert b"Connection: close\r\n" in rough.head
+        async with asyncio.timeout(5):
+            assert b"too_many_requests" in await rough.reader.read()
+        for one in seated:
+            one.leave()
+        await alone(stage, other)
 
 
 async def alone(stage: Stage, other: Any) -> None:

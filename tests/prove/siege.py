@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import sys
@@ -34,6 +35,8 @@ async def serve(limits: Limits) -> None:
     document = {**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}
     hub = Hub(document, lambda: whole.EVIDENCE, clock)
     server = Server(hub=hub, read_series={}.get, clock=clock, host="127.0.0.1", port=0, base_path="/", limits=limits)
+    # As the daemon does.
+    gc.freeze()
     print(await server.start(), flush=True)
     beating = asyncio.create_task(hub.run(), name="bookmarks")
     begun = time.monotonic_ns()
