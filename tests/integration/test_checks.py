@@ -113,10 +113,10 @@ async def test_too_few_messages_want_a_look(platform, start_daemon):
 
 async def test_silence_turns_at_its_second(platform, start_daemon):
     """Six hours without a message turn the check at their very second, without any question; a message mends it."""
-    await platform.write(ago_s=6 * 3600 - 4)
+    await platform.write(ago_s=6 * 3600 - 8)
     follower = await (await start_daemon(platform.monitor_dsn)).settled()
     assert follower.document["checks"]["recent_activity"]["reason"] == "recent_activity.quiet"
-    await follower.reason("recent_activity", "recent_activity.silent", 5)
+    await follower.reason("recent_activity", "recent_activity.silent", 9)
     at = follower.document["checks"]["recent_activity"]["since"]
     last = follower.document["checks"]["recent_activity"]["params"]["last_at"]
     assert (seconds(at) - seconds(last)) == pytest.approx(6 * 3600, abs=0.25)
