@@ -87,6 +87,7 @@ async def test_a_killed_database_turns_the_page_and_its_return_turns_it_back(pag
     await shows(page, "db", "ok", "db.restarted", within=2)
 
 
+@pytest.mark.prove
 async def test_a_dropped_trigger_turns_its_card_within_a_sweep(page, demo, start_daemon):
     """A trigger that somebody drops is named within one sweep; made again, the card turns back within one."""
     daemon = await start_daemon(demo.info["monitor_dsn"], limits=f"sweep_s = {SWEEP_S}")

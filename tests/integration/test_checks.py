@@ -67,6 +67,7 @@ async def test_a_broken_trigger_is_named_within_one_sweep(platform, start_daemon
     await follower.reason("triggers", None, 6)
 
 
+@pytest.mark.prove
 async def test_a_missing_table_is_the_checks_own_ignorance(platform, start_daemon):
     """A platform without one of the tables makes that one check unknown, names the table, and leaves the rest alone."""
     await platform.write()
