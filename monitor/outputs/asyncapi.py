@@ -27,7 +27,7 @@ CLOSES: Mapping[int, tuple[str, str]] = {
     1000: (AGAIN, "One of us has had enough."),
     1001: (AGAIN, "The server goes away."),
     1002: (AGAIN, "What came was not WebSocket."),
-    1007: (AGAIN, "What came was not UTF-8."),
+    1007: (AGAIN, "What came was not UTF-8, or could not be unpacked."),
     1009: (AGAIN, "A message was longer than 4096 bytes."),
     1012: (AGAIN, "The daemon restarts; come back at a moment of your own within 5 s."),
     1013: (AGAIN, "The server has too much to do."),

@@ -105,9 +105,7 @@ class Hub:
         self._pace.let_go()
         self._whole.clear()
         for one in [one for one in self._crowd if one.transport.is_closing()]:
-            # Who only reads is not heard leaving.
-            self.leave(one)
-            one.end(1006, "gone")
+            self._lose(one)
         if self.following:
             self._tell(wire.bookmark(self.position, self._evidence(), self._clock.now().wall))
 
@@ -241,18 +239,23 @@ class Hub:
             if one.behind_since is not None and now - one.behind_since > self._lag_s:
                 self._drop(one)
             elif one.transport.is_closing():
-                self.leave(one)
+                self._lose(one)
             else:
                 self._serve(one)
         self._tending = False
         self._look_after()
 
-    def _drop(self, one: Subscriber) -> None:
+    def _lose(self, one: Subscriber) -> None:
+        """Forget one whose connection has ended, and tell its route: who only reads is not heard leaving."""
         self.leave(one)
+        one.end(1006, "gone")
+
+    def _drop(self, one: Subscriber) -> None:
         self.counts.turn_away("slow_reader")
         log.warning("subscriber.dropped", why="slow", lag_s=self._lag_s)
         # A close frame could not be delivered either.
         one.transport.abort()
+        self._lose(one)
 
     async def run(self) -> None:
         """Send bookmarks for ever."""

@@ -97,7 +97,7 @@ class Stream:
                 raise
         finally:
             self._hub.leave(one)
-        if goodbye.code:
+        if goodbye.code and not transport.is_closing():
             await socket.close(code=goodbye.code, message=goodbye.reason)
         log.info("subscriber.left", subscribers=self._hub.following, code=socket.close_code)
 

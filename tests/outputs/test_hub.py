@@ -209,6 +209,8 @@ def test_dropped(hub, time):
     time.pass_by(2)
     assert (dead.pipe.ended, slow.pipe.ended) == (True, False)
     assert (hub.following, hub.refused()) == (1, {"slow_reader": 1})
+    assert dead.closed == (1006, "gone"), "its route must hear of it, or would hold its seat for ever"
+    assert slow.closed is None
 
 
 def test_asking_without_reading(hub, time):
@@ -235,7 +237,7 @@ def test_gone_while_waiting(hub, time):
     hub.publish(change(2))
     one.pipe.ended = True
     time.pass_by(TEND_S)
-    assert hub.following == 0
+    assert (hub.following, one.closed) == (0, (1006, "gone"))
 
 
 def test_gone(hub):
