@@ -24,8 +24,8 @@ class Caller:
     """Somebody who has been let in.
 
     `name` may be shown and stands in the audit log; `user_id` and `role` are those of a user's row. `expires_at` is in
-    Unix seconds. `ambient` says that a browser sent the credential by itself (a cookie), so that another site's page may
-    have sent the request.
+    Unix seconds. `ambient` says that a browser sent the credential by itself (a cookie), so that another site's page
+    may have sent the request. `credential` tells a name's credentials apart: a revoked one, and the one after it.
     """
 
     kind: Kind
@@ -35,6 +35,7 @@ class Caller:
     role: str = ""
     expires_at: float | None = None
     ambient: bool = False
+    credential: str = ""
 
     @property
     def key(self) -> str:

@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "run the demo platform, break it and mend it",
     "watch": "the page in a terminal",
     "check": "one answer and an exit code",
+    "token": "make, list and revoke service tokens",
 }
 
 

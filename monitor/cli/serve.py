@@ -20,6 +20,7 @@ from monitor.app import App
 from monitor.demo import state
 from monitor.domain.checks.feature_flags import FlagSettings
 from monitor.errors import MonitorError
+from monitor.places import state_home
 
 DEMO_STOPS_S = 4.0
 
@@ -121,7 +122,7 @@ def _demo() -> Iterator[dict[str, str]]:
     """Run a demo platform as a process of its own, on a leash: it stops when our end of its standard input is gone."""
     already: dict[str, str] | None = None
     with suppress(MonitorError):
-        already = state.running(state.home() / "demo")
+        already = state.running(state_home() / "demo")
     if already is not None:
         _say("Nothing is configured: watching the demo platform that is running already.")
         yield already

@@ -16,21 +16,13 @@ from typing import TYPE_CHECKING, Any
 from monitor.clock import SystemClock
 from monitor.demo import account
 from monitor.errors import MonitorError
+from monitor.places import state_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PASSWORD = "password"  # noqa: S105  the name of a file, that of PostgreSQL's
 BROKER_SECRET = "broker-secret"  # noqa: S105  likewise: what signs the tokens towards the broker
-
-
-def home() -> Path:
-    """Give the directory below which demos keep their state; root's must not be below /root, which is closed."""
-    if named := os.environ.get("XDG_STATE_HOME"):
-        return Path(named) / "huph-monitor"
-    if account.is_root():
-        return Path("/var/lib/huph-monitor")
-    return Path.home() / ".local" / "state" / "huph-monitor"
 
 
 class State:
@@ -94,7 +86,7 @@ def hold(directory: Path | None, *, ephemeral: bool) -> State:
         if ephemeral:
             directory = _fresh(directory)
         else:
-            directory = (directory or home() / "demo").absolute()
+            directory = (directory or state_home() / "demo").absolute()
             _make(directory)
         lock = _try_lock(directory)
         for _ in range(4):
@@ -110,7 +102,7 @@ def hold(directory: Path | None, *, ephemeral: bool) -> State:
 
 def running(directory: Path | None) -> dict[str, Any]:
     """Find the demo that runs: in the named directory, else the durable one, else the newest ephemeral one."""
-    places = [directory.absolute()] if directory else [home() / "demo", *_ephemeral_directories()]
+    places = [directory.absolute()] if directory else [state_home() / "demo", *_ephemeral_directories()]
     for place in places:
         with contextlib.suppress(OSError, ValueError):
             facts = json.loads((place / "demo.json").read_text())
@@ -122,7 +114,7 @@ def running(directory: Path | None) -> dict[str, Any]:
 
 def _fresh(directory: Path | None) -> Path:
     if directory is None:
-        parent = home() / "ephemeral"
+        parent = state_home() / "ephemeral"
         _make(parent)
         made = Path(tempfile.mkdtemp(prefix="demo-", dir=parent))
         made.chmod(0o711 if account.is_root() else 0o700)
@@ -145,7 +137,7 @@ def _make(directory: Path) -> None:
 def _ephemeral_directories() -> Sequence[Path]:
     """Give them all, the newest first."""
     found = []
-    for path in (home() / "ephemeral").glob("demo-*"):
+    for path in (state_home() / "ephemeral").glob("demo-*"):
         with contextlib.suppress(OSError):  # its demo may end in this moment
             found.append((path.stat().st_mtime, path))
     return [path for _, path in sorted(found, reverse=True)]
