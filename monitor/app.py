@@ -10,6 +10,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from monitor import __version__, plan
+from monitor.access.break_glass import BreakGlass
+from monitor.access.gate import Gate
+from monitor.access.nextauth import NextAuth
+from monitor.access.roles import Roles
+from monitor.access.rules import Rules
+from monitor.access.tokens import TokenStore
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.database import Session
@@ -32,10 +38,22 @@ from monitor.sources.pulse import DatabasePulse, Rhythm
 from monitor.sources.queries import Query
 from monitor.sources.services import Services
 from monitor.sources.sweep import Sweep
+from monitor.sources.users import UserRows, UserWatch
 from monitor.sources.vitals import SelfWatch
 
 log = structlog.get_logger()
 Endless = tuple[str, Callable[[], Awaitable[None]]]
+
+
+def _gate(rules: Rules, roles: Roles) -> Gate:
+    """Make the ways in that are configured."""
+    return Gate(
+        rules,
+        nextauth=NextAuth(rules.nextauth, max_age_s=rules.max_age_s, secure=rules.secure) if rules.nextauth else None,
+        roles=roles,
+        tokens=TokenStore(rules.tokens) if rules.tokens is not None else None,
+        glass=BreakGlass(rules.break_glass) if rules.break_glass is not None else None,
+    )
 
 
 class App:
@@ -141,6 +159,8 @@ class App:
                 connect_timeout_s=connect_timeout_s,
             )
             self._endless.append(("broker", self._broker.run))
+        roles = Roles(profile.roles, lambda: self._hint("users"))
+        gate = _gate(config.access, roles)
         self._sessions = (recount, sweep)
         self._server = Server(
             hub=hub,
@@ -149,9 +169,22 @@ class App:
             host=config.http.host,
             port=config.http.port,
             base_path=config.http.base_path,
+            gate=gate,
             hosts=config.http.hosts,
-            limits=Limits(config.stream.max_subscribers, config.stream.max_per_address),
+            limits=Limits(config.stream.max_subscribers, config.stream.max_per_address, config.stream.max_per_caller),
         )
+        self._endless.append(("attendance", self._server.attendance.run))
+        self._users: UserWatch | None = None
+        if config.access.nextauth and (profile.queries / "users.sql").is_file():
+            self._users = UserWatch(
+                Query.load(profile.queries, "users", UserRows),
+                sweep,
+                roles,
+                clock,
+                sweep_s=sweep_s,
+                changed=self._server.attendance.check,
+            )
+            self._endless.append(("users", self._users.run))
 
     @staticmethod
     def _flags_source(
@@ -178,6 +211,9 @@ class App:
         """Look at this check again: a source says so."""
         if check == "db":
             self._pulse.wake()
+        elif check == "users":
+            if self._users is not None:
+                self._users.wake()
         else:
             self._sweep.look(check)
 

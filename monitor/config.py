@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitor import doors, toml
 from monitor import profile as profiles
-from monitor import toml
+from monitor.access.rules import Rules
 from monitor.database import Target
+from monitor.doors import Http
 from monitor.errors import ConfigError
 from monitor.profile import DeltaSettings, Profile
 from monitor.toml import Reader
@@ -21,25 +21,16 @@ ENVIRONMENT = "HUPH_MONITOR_"
 
 
 @dataclass(frozen=True, slots=True)
-class Http:
-    """Where to serve; `base_path` begins and ends with a slash, `hosts` are further names that visitors may use."""
-
-    host: str
-    port: int
-    base_path: str
-    hosts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class StreamSettings:
     """How the live stream is sent: what follows a change within `coalesce_s` seconds goes out with the next (0: never).
 
-    At most so many subscribers at a time, in total and from one address.
+    At most so many subscribers at a time, in total, from one address, and as one user or token.
     """
 
     coalesce_s: float = 0.025
     max_subscribers: int = 1000
     max_per_address: int = 250
+    max_per_caller: int = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,9 @@ class Config:
     profile: Profile
     database: Target
     listen: Target
+    edit: Target | None
     http: Http
+    access: Rules
     log_json: bool | None
     log_level: str
     deltas: DeltaSettings | None = None
@@ -71,24 +64,36 @@ def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[s
     own_triggers = top.flag("deltas", default=False)
     if own_triggers and profile is not None and profile.deltas is None:
         top.wrong("deltas", value=True, mend="the profile names no triggers of our own ([deltas]); leave it false.")
-    database, listen = _database(top.part("database"), mistakes)
-    http = _http(top.part("http"))
+    database, listen, edit = _database(top.part("database"), mistakes)
+    http = doors.http(top.part("http"))
+    access = doors.access(top.part("access"), profile.roles if profile is not None else (), http)
     stream = _stream(top.part("stream"))
     log = top.part("log")
     log_format = log.text("format", "auto", one_of=("auto", "json", "text"))
     level = log.text("level", "info", one_of=("debug", "info", "warning", "error"))
     log.done("format, level")
-    top.done("profile, quiet_hours, deltas, database, http, stream, limits, broker, flags, services, log")
+    top.done("profile, quiet_hours, deltas, database, http, access, stream, limits, broker, flags, services, log")
     if mistakes or profile is None or database is None or listen is None:
         raise ConfigError(mistakes)
     as_json = {"json": True, "text": False}.get(log_format)
-    return Config(profile, database, listen, http, as_json, level, profile.deltas if own_triggers else None, stream)
+    return Config(
+        profile=profile,
+        database=database,
+        listen=listen,
+        edit=edit,
+        http=http,
+        access=access,
+        log_json=as_json,
+        log_level=level,
+        deltas=profile.deltas if own_triggers else None,
+        stream=stream,
+    )
 
 
 def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
     """Lay HUPH_MONITOR_SECTION_KEY over the table; numbers and booleans are read as TOML reads them."""
     merged = dict(table)
-    sections = ("database", "http", "stream", "limits", "broker", "flags", "log")
+    sections = ("database", "http", "access", "stream", "limits", "broker", "flags", "log")
     for name, text in sorted(environment.items()):
         # The token is not the daemon's: `watch` and `check` show it to one.
         if not name.startswith(ENVIRONMENT) or name in {f"{ENVIRONMENT}CONFIG", f"{ENVIRONMENT}TOKEN"}:
@@ -97,7 +102,7 @@ def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], 
         section = next((one for one in sections if key.startswith(f"{one}_")), None)
         if section is not None:
             # A password of digits is a text all the same.
-            value = text if section in {"database", "broker"} else toml.value(text)
+            value = text if section in {"database", "broker"} or "secret" in key else toml.value(text)
             toml.lay(merged, section, {key.removeprefix(f"{section}_"): value})
         elif key in {"profile", "quiet_hours"}:
             merged[key] = text
@@ -110,43 +115,43 @@ def _with_environment(table: Mapping[str, Any], environment: Mapping[str, str], 
     return merged
 
 
-def _database(reader: Reader, mistakes: list[str]) -> tuple[Target | None, Target | None]:
+def _database(reader: Reader, mistakes: list[str]) -> tuple[Target | None, Target | None, Target | None]:
+    """Give where to ask, where to listen, and by which role to edit (None: nothing is edited)."""
     dsn = reader.secret("dsn")
-    password: str | None = reader.secret("password") or None
-    if file := reader.text("password_file"):
+    password = _password(reader, "password")
+    listen_dsn = reader.secret("listen_dsn") or dsn
+    edit_dsn, edit_password = reader.secret("edit_dsn"), _password(reader, "edit_password")
+    reader.done("dsn, listen_dsn, password, password_file, edit_dsn, edit_password, edit_password_file")
+    targets: list[Target | None] = []
+    for key, text, word in (
+        ("dsn", dsn, password),
+        ("listen_dsn", listen_dsn, password),
+        ("edit_dsn", edit_dsn, edit_password),
+    ):
+        if key == "edit_dsn" and not text:
+            if edit_password is not None:
+                mistakes.append("database.edit_dsn: is missing; a password alone does not say by which role to edit.")
+            targets.append(None)
+            continue
+        try:
+            targets.append(Target.of(text, word))
+        except ValueError as error:
+            targets.append(None)
+            if key != "listen_dsn" or text != dsn:
+                mend = "give an address such as postgresql://huph_monitor@127.0.0.1:5432/huph"
+                mistakes.append(f"database.{key}: {'is missing' if not text else error}; {mend}.")
+    asks, listens, edits = targets
+    return asks, listens, edits
+
+
+def _password(reader: Reader, key: str) -> str | None:
+    password: str | None = reader.secret(key) or None
+    if file := reader.text(f"{key}_file"):
         try:
             password = Path(file).read_text(encoding="utf-8").rstrip("\n")
         except (OSError, ValueError):
-            reader.wrong("password_file", file, "cannot be read as text in UTF-8; name a file that exists.")
-    listen_dsn = reader.secret("listen_dsn") or dsn
-    reader.done("dsn, listen_dsn, password, password_file")
-    targets: list[Target | None] = []
-    for key, text in (("dsn", dsn), ("listen_dsn", listen_dsn)):
-        try:
-            targets.append(Target.of(text, password))
-        except ValueError as error:
-            targets.append(None)
-            if key == "dsn" or text != dsn:
-                mend = "give an address such as postgresql://huph_monitor@127.0.0.1:5432/huph"
-                mistakes.append(f"database.{key}: {'is missing' if not text else error}; {mend}.")
-    return targets[0], targets[1]
-
-
-def _http(reader: Reader) -> Http:
-    host = reader.text("host", "127.0.0.1")
-    port = int(reader.number("port", 8787, 0, 65_535, whole=True))
-    base = reader.text("base_path", "/")
-    hosts = reader.texts("hosts")
-    reader.done("host, port, base_path, hosts")
-    if not _loopback(host):
-        reader.wrong(
-            "host", host, "only a loopback address (127.0.0.1, ::1, localhost) is served until access control exists."
-        )
-    plain = re.fullmatch(r"/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*", base)
-    # A browser takes segments of dots away before it asks (RFC 3986, 5.2.4).
-    if not plain or {".", ".."} & set(base.split("/")):
-        reader.wrong("base_path", base, 'give a path such as "/hm/".')
-    return Http(host, port, base if base.endswith("/") else f"{base}/", hosts)
+            reader.wrong(f"{key}_file", file, "cannot be read as text in UTF-8; name a file that exists.")
+    return password
 
 
 def _stream(reader: Reader) -> StreamSettings:
@@ -154,17 +159,9 @@ def _stream(reader: Reader) -> StreamSettings:
     coalesce_ms = reader.number("coalesce_ms", 1000 * usual.coalesce_s, 0, 1000)
     total = int(reader.number("max_subscribers", usual.max_subscribers, 1, 100_000, whole=True))
     one = int(reader.number("max_per_address", usual.max_per_address, 1, 100_000, whole=True))
-    reader.done("coalesce_ms, max_subscribers, max_per_address")
-    return StreamSettings(coalesce_ms / 1000, total, one)
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    caller = int(reader.number("max_per_caller", usual.max_per_caller, 1, 100_000, whole=True))
+    reader.done("coalesce_ms, max_subscribers, max_per_address, max_per_caller")
+    return StreamSettings(coalesce_ms / 1000, total, one, caller)
 
 
 def configured(path: Path | None, environment: Mapping[str, str] = os.environ) -> bool:

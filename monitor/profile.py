@@ -28,7 +28,7 @@ from monitor.toml import Reader
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 HASH = re.compile(r"[0-9a-f]{12,32}")
-HINTED = ("message_throughput", "recent_activity", "triggers", "cluster_coverage", "cron", "settings")
+HINTED = ("message_throughput", "recent_activity", "triggers", "cluster_coverage", "cron", "settings", "users")
 LAID_OVER = ("limits", "broker", "flags", "services")
 """Tables of the profile that a configuration may lay its own values over."""
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -110,7 +110,7 @@ class Profile:
     """How one platform is shaped. `limits` holds every threshold by its name, in the unit of its name.
 
     What a platform does not have is None or empty, and is not watched. `explains` says for a service which reasons
-    follow from its trouble.
+    follow from its trouble; `roles` are those of its users who may see all this.
     """
 
     platform: str
@@ -127,6 +127,7 @@ class Profile:
     services: tuple[ServiceTarget, ...]
     explains: Mapping[str, tuple[str, ...]]
     settings: tuple[Setting, ...]
+    roles: tuple[str, ...]
     limits: Mapping[str, float]
     queries: Traversable
 
@@ -166,12 +167,13 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
         services=services,
         explains=explains,
         settings=_settings(reader.part("settings")),
+        roles=_roles(reader.part("access")),
         limits=_limits(reader.part("limits")),
         queries=folder / "queries",
     )
     reader.done(
         "platform, zone, senders, quiet_hours, channels, triggers, deltas, clusters, flags, broker, jobs, services, "
-        "settings, limits"
+        "settings, access, limits"
     )
     return profile
 
@@ -294,6 +296,13 @@ def _least_gap(part: Reader, schedule: str, zone: ZoneInfo) -> float:
         part.wrong("schedule", schedule, 'give a cron expression of five fields, as in "0 22 * * *".')
         return 3600.0
     return min(((later - earlier).total_seconds() for earlier, later in pairwise(dues)), default=86_400.0)
+
+
+def _roles(reader: Reader) -> tuple[str, ...]:
+    """Read which roles of the platform may see its health."""
+    roles = reader.texts("roles")
+    reader.done("roles")
+    return roles
 
 
 def _settings(reader: Reader) -> tuple[Setting, ...]:

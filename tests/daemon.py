@@ -124,6 +124,7 @@ class Daemon:
         flags_path: bool = True,
         base_path: str = "/",
         limits: str = "",
+        access: str = "open = true",
         port: int = 0,
         listen_dsn: str = "",
         module: str = "monitor",
@@ -141,7 +142,7 @@ class Daemon:
         other = f'listen_dsn = "{listen_dsn}"\n' if listen_dsn else ""
         path.write_text(
             f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
-            f'[http]\nport = {port}\nbase_path = "{base_path}"\n{flags}{more}\n'
+            f'[http]\nport = {port}\nbase_path = "{base_path}"\n[access]\n{access}\n{flags}{more}\n'
         )
         return await cls._run(path, log, module, environment)
 

@@ -46,8 +46,8 @@ class Caller:
 class RefusedError(Exception):
     """Somebody is turned away; `code` says why, and nothing of what they showed is kept.
 
-    `sign_in`: no credential, or none that is ours. `expired` and `revoked`: it was one. `inactive` and `wrong_role`: the
-    user is known and may not. `scope`: the credential is good, but not for this.
+    `sign_in`: no credential, or none that is ours. `expired` and `revoked`: it was one. `inactive` and `wrong_role`:
+    the user is known and may not. `scope`: the credential is good, but not for this.
     """
 
     def __init__(self, code: Code) -> None:

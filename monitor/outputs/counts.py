@@ -19,7 +19,10 @@ REASONS: tuple[Reason, ...] = ("initial", "gap", "epoch", "slow")
 
 
 class Counts:
-    """Counts since the start; `turned_away` also says what the last five minutes brought. Plain numbers, no names."""
+    """Counts since the start; `turned_away` also says what the last five minutes brought. Plain numbers, no names.
+
+    `turned_back` are the requests that the gate refused, by why.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -27,6 +30,7 @@ class Counts:
         self.resumed = 0
         self.snapshots: Counter[Reason] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.turned_back: Counter[str] = Counter()
         self.transitions: Counter[tuple[str, str]] = Counter()
         self._recent = {why: Tally() for why in WHYS}
 

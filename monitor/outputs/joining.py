@@ -1,15 +1,20 @@
-"""What both ways into the stream ask of a newcomer: whose page it is, where it stood, and whether there is a seat."""
+"""What both ways into the stream ask of a newcomer: whose page it is, where it stood, if there is a seat."""
 
 from __future__ import annotations
 
 import socket as sockets
-from contextlib import suppress
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from monitor.access.caller import Caller
+from monitor.access.rules import Rules
+from monitor.outputs.attendance import Attendance, End
 from monitor.outputs.counts import Counts
 from monitor.outputs.frames import Transport
+from monitor.outputs.gate import ADDRESS, CALLER
 from monitor.outputs.seats import COME_BACK_S, FullError, Seats
 from monitor.outputs.subscriber import Position
 
@@ -20,11 +25,70 @@ UNANSWERED_MS = 30_000
 DIGITS = 18
 
 
-def same_origin(request: web.Request) -> None:
-    """Refuse the page of another host, which would read along in its visitor's browser (RFC 6455, 10.2)."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        raise web.HTTPForbidden(text="This page may not read the stream: its origin is another host.")
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What both ways in share: the seats, who has them, and by what a token is known (`bearer` as `Gate.bearer`)."""
+
+    seats: Seats
+    attendance: Attendance
+    rules: Rules
+    bearer: Callable[..., Caller]
+
+
+class Place:
+    """One subscriber as somebody: counted as that caller, and ended when the caller may stay no longer."""
+
+    def __init__(self, company: Company, end: End) -> None:
+        self._company = company
+        self._end = end
+        self._key: str | None = None
+        self.caller: Caller | None = None
+
+    def name(self, caller: Caller | None) -> None:
+        """Take it as this caller (None: nobody yet) in place of the one before; raises `FullError`."""
+        key = caller.key if caller is not None else ""
+        if key != self._key:
+            self._company.seats.name(key)
+            self._forget()
+            self._key = key
+        if self.caller is not None:
+            self._company.attendance.leave(self.caller, self._end)
+        if caller is not None:
+            self._company.attendance.enter(caller, self._end)
+        self.caller = caller
+
+    def leave(self) -> None:
+        """Give it back."""
+        if self.caller is not None:
+            self._company.attendance.leave(self.caller, self._end)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._key is not None:
+            self._company.seats.unname(self._key)
+
+
+@contextmanager
+def seated(company: Company, request: web.Request, counts: Counts, end: End) -> Iterator[Place]:
+    """Hold a place for a subscriber, which is ended by `end`; without one it is told when to come back."""
+    caller, address = request.get(CALLER), request[ADDRESS]
+    place = Place(company, end)
+    try:
+        company.seats.take(address)
+        try:
+            place.name(caller)
+        except FullError:
+            company.seats.leave(address)
+            raise
+    except FullError as full:
+        counts.turn_away("limit")
+        refused = web.HTTPTooManyRequests if full.own else web.HTTPServiceUnavailable
+        raise refused(text=str(full), headers={"Retry-After": str(COME_BACK_S)}) from None
+    try:
+        yield place
+    finally:
+        place.leave()
+        company.seats.leave(address)
 
 
 def asked_position(request: web.Request, told: str | None = None) -> Position | None:
@@ -43,16 +107,6 @@ def asked_position(request: web.Request, told: str | None = None) -> Position | 
                 text=f"{name} is {word!r}; give epoch and seq of your last message, whole numbers, or neither of them."
             )
     return int(words["epoch"]), int(words["seq"])
-
-
-def seat(seats: Seats, request: web.Request, counts: Counts) -> None:
-    """Take a seat for a subscriber, to be given back by its address; without one it is told when to come back."""
-    try:
-        seats.take(request.remote or "")
-    except FullError as full:
-        counts.turn_away("limit")
-        refused = web.HTTPTooManyRequests if full.of_address else web.HTTPServiceUnavailable
-        raise refused(text=str(full), headers={"Retry-After": str(COME_BACK_S)}) from None
 
 
 def tuned(request: web.Request) -> Transport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from monitor import __version__
+from monitor.access.caller import Code
 from monitor.clock import Clock
 from monitor.domain.verdict import Verdict
 from monitor.outputs.counts import REASONS, WHYS
@@ -103,6 +104,8 @@ class Figures:
         yield _gauge("subscribers", "Who follows the stream now.", self._hub.following)
         refused = (({"why": why}, counts.refusals[why]) for why in WHYS)
         yield _counters("subscribers_refused", "Subscribers that were turned away or dropped.", ["why"], refused)
+        stopped = (({"why": code}, counts.turned_back[code]) for code in get_args(Code))
+        yield _counters("requests_refused", "Requests that the gate refused.", ["why"], stopped)
         yield _counters("frames_sent", "Messages sent to subscribers.", [], [({}, counts.frames)])
         yield _counters(
             "subscribers_resumed", "Subscriptions that went on where they stood.", [], [({}, counts.resumed)]

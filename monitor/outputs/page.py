@@ -11,8 +11,10 @@ from importlib.resources.abc import Traversable
 
 from aiohttp import web
 
+from monitor.access.caller import RefusedError
 from monitor.errors import MonitorError
 from monitor.outputs import wire
+from monitor.outputs.answers import refusal
 from monitor.outputs.hub import Hub
 
 SLOT = b'<script type="application/json" id="document">{}</script>'
@@ -43,6 +45,10 @@ class Page:
         document = wire.encode(self._hub.document).replace(b"<", b"\\u003c")
         body = self._index.replace(SLOT, SLOT.replace(b"{}", document))
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Cache-Control": "no-store"})
+
+    def sign_in(self, _: web.Request, refused: RefusedError, url: str) -> web.Response:
+        """Say in the reader's language why this page is not shown, and where one signs in."""
+        return refusal(refused.status, refused.code, refused.code, sign_in_url=url)
 
     async def asset(self, request: web.Request) -> web.Response:
         asset = self._assets.get(request.match_info["path"])

@@ -1,4 +1,4 @@
-"""How many may follow the stream: in total, and from one address."""
+"""How many may follow the stream: in total, from one address, and as one caller."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 COME_BACK_S = 10
-TOTAL, PER_ADDRESS = 1000, 250
+TOTAL, PER_ADDRESS, PER_CALLER, UNKNOWN = 1000, 250, 250, 50
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many subscribers at most; `per_address` counts those of one IP address (a proxy's are all its own)."""
+    """How many subscribers at most.
+
+    `per_address` counts those of one IP address (an untrusted proxy's are all its own), `per_caller` those of one user
+    or token, `unknown` those who have yet to say who they are.
+    """
 
     total: int = TOTAL
     per_address: int = PER_ADDRESS
+    per_caller: int = PER_CALLER
+    unknown: int = UNKNOWN
 
 
 class FullError(Exception):
-    """There is none; `of_address` says whether only this address has too many."""
+    """There is none; `own` says whether only this address or this caller has too many."""
 
-    def __init__(self, *, of_address: bool) -> None:
-        super().__init__("Too many subscribers from this address." if of_address else "Too many subscribers.")
-        self.of_address = of_address
+    def __init__(self, whose: str = "") -> None:
+        super().__init__(f"Too many subscribers {whose}.".replace(" .", "."))
+        self.own = bool(whose)
 
 
 class Seats:
@@ -33,6 +39,7 @@ class Seats:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
+        self._by_caller: Counter[str] = Counter()
         self._taken = 0
         self._closed = False
         self._empty = asyncio.Event()
@@ -41,9 +48,9 @@ class Seats:
     def take(self, address: str) -> None:
         """Take a seat for somebody of this address; raises `FullError`."""
         if self._closed or self._taken >= self._limits.total:
-            raise FullError(of_address=False)
+            raise FullError
         if self._by_address[address] >= self._limits.per_address:
-            raise FullError(of_address=True)
+            raise FullError("from this address")
         self._taken += 1
         self._by_address[address] += 1
         self._empty.clear()
@@ -51,11 +58,19 @@ class Seats:
     def leave(self, address: str) -> None:
         """Give a seat back."""
         self._taken -= 1
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+        _take_one(self._by_address, address)
         if not self._taken:
             self._empty.set()
+
+    def name(self, caller: str) -> None:
+        """Say who has a seat ("": nobody knows yet), to be taken back by `unname`; raises `FullError`."""
+        if self._by_caller[caller] >= (self._limits.per_caller if caller else self._limits.unknown):
+            raise FullError("of this caller" if caller else "that have not said who they are")
+        self._by_caller[caller] += 1
+
+    def unname(self, caller: str) -> None:
+        """Say that this one has a seat less."""
+        _take_one(self._by_caller, caller)
 
     async def close(self, within_s: float) -> None:
         """Give no more seats, and wait until the last one is left, or for so long."""
@@ -63,3 +78,9 @@ class Seats:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._empty.wait()
+
+
+def _take_one(counter: Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]

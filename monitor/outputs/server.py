@@ -11,17 +11,24 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from monitor.access.caller import Level
+from monitor.access.gate import Gate
 from monitor.clock import Clock
 from monitor.errors import MonitorError
+from monitor.outputs.answers import refusal
+from monitor.outputs.attendance import Attendance
+from monitor.outputs.gate import Door, Doorkeeper
 from monitor.outputs.hub import Hub
+from monitor.outputs.joining import Company
 from monitor.outputs.metrics import Metrics
 from monitor.outputs.page import Page
 from monitor.outputs.routes.asyncapi import AsyncApi
 from monitor.outputs.routes.cron import Cron
-from monitor.outputs.routes.health import Health, refusal
+from monitor.outputs.routes.health import Health
 from monitor.outputs.routes.openapi import OpenApi
 from monitor.outputs.routes.series import Read, Series
 from monitor.outputs.routes.services import Services
+from monitor.outputs.routes.session import Session
 from monitor.outputs.routes.settings import Settings
 from monitor.outputs.seats import Limits, Seats
 from monitor.outputs.security import SECURITY
@@ -89,6 +96,7 @@ class Server:
         host: str,
         port: int,
         base_path: str,
+        gate: Gate,
         hosts: Collection[str] = (),
         limits: Limits | None = None,
         web_folder: Traversable | None = None,
@@ -97,33 +105,42 @@ class Server:
         self._host, self._port, self._base = host, port, base_path
         health, series, cron = Health(hub), Series(read_series), Cron(hub, read_series)
         self._seats = Seats(limits if limits is not None else Limits())
-        stream, events = Stream(hub, clock, self._seats), Events(hub, self._seats)
+        self.attendance = Attendance(gate.still, clock)
+        company = Company(self._seats, self.attendance, gate.rules, gate.bearer)
+        stream, events = Stream(hub, clock, company), Events(hub, company)
         page = Page(hub, web_folder)
-        application = web.Application(middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts})])
-        api = f"{base_path}api/v1"
-        application.add_routes(
-            [
-                web.get(f"{api}/health", health.short),
-                web.get(f"{api}/health/full", health.full),
-                web.get(f"{api}/checks/{{name}}", health.check),
-                web.get(f"{api}/series/{{name}}", series.one),
-                web.get(f"{api}/cron", cron.all),
-                web.get(f"{api}/cron/{{job}}/runs", cron.runs),
-                web.get(f"{api}/services", Services(hub).all),
-                web.get(f"{api}/settings", Settings(hub).all),
-                web.get(f"{api}/openapi.json", OpenApi(hub, base_path).document),
-                web.get(f"{api}/asyncapi.json", AsyncApi(base_path).document),
-                web.get(f"{api}/stream", stream.open),
-                web.get(f"{api}/events", events.open, allow_head=False),
-                web.get(f"{base_path}livez", health.live),
-                web.get(f"{base_path}readyz", health.ready),
-                web.get(f"{base_path}metrics", Metrics(hub, clock).scrape),
-                web.get(base_path, page.index),
-                web.get(f"{base_path}{{path:.+}}", page.asset),
-            ]
+        session = Session(gate, clock)
+        keeper = Doorkeeper(gate, clock, hub.counts, page.sign_in)
+        names = {urlsplit(origin).hostname or "" for origin in gate.rules.origins}
+        application = web.Application(
+            middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts, *names}), keeper.middleware]
         )
+        api = f"{base_path}api/v1"
+        for door in (
+            Door("GET", f"{api}/health", Level.READ, health.short),
+            Door("GET", f"{api}/health/full", Level.READ, health.full),
+            Door("GET", f"{api}/checks/{{name}}", Level.READ, health.check),
+            Door("GET", f"{api}/series/{{name}}", Level.READ, series.one),
+            Door("GET", f"{api}/cron", Level.READ, cron.all),
+            Door("GET", f"{api}/cron/{{job}}/runs", Level.READ, cron.runs),
+            Door("GET", f"{api}/services", Level.READ, Services(hub).all),
+            Door("GET", f"{api}/settings", Level.READ, Settings(hub).all),
+            Door("GET", f"{api}/openapi.json", Level.READ, OpenApi(hub, base_path).document),
+            Door("GET", f"{api}/asyncapi.json", Level.READ, AsyncApi(base_path).document),
+            Door("GET", f"{api}/session", Level.READ, session.mine),
+            Door("POST", f"{api}/stream-ticket", Level.STREAM, session.ticket),
+            Door("GET", f"{api}/stream", Level.STREAM, stream.open, ticketed=True, late=True),
+            Door("GET", f"{api}/events", Level.STREAM, events.open, ticketed=True),
+            Door("GET", f"{base_path}livez", Level.PUBLIC, health.live),
+            Door("GET", f"{base_path}readyz", Level.PUBLIC, health.ready),
+            Door("GET", f"{base_path}metrics", Level.READ, Metrics(hub, clock).scrape),
+            Door("GET", base_path, Level.READ, page.index, page=True),
+            # The page's own files are everybody's: what they show comes by the addresses above.
+            Door("GET", f"{base_path}{{path:.+}}", Level.PUBLIC, page.asset),
+        ):
+            keeper.open(application, door)
         if base_path != "/":
-            application.router.add_get(base_path.rstrip("/"), self._to_base)
+            keeper.open(application, Door("GET", base_path.rstrip("/"), Level.PUBLIC, self._to_base))
         self._runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=STOP_S)
 
     async def _to_base(self, _: web.Request) -> web.StreamResponse:

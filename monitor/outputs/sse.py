@@ -10,8 +10,9 @@ from aiohttp import web
 
 from monitor.outputs import joining
 from monitor.outputs.frames import chunk
+from monitor.outputs.gate import own_origin
 from monitor.outputs.hub import Hub
-from monitor.outputs.seats import Seats
+from monitor.outputs.joining import Company
 from monitor.outputs.security import SECURITY
 from monitor.outputs.subscriber import Subscriber
 
@@ -24,28 +25,25 @@ HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-
 class Events:
     """The route of the events."""
 
-    def __init__(self, hub: Hub, seats: Seats) -> None:
+    def __init__(self, hub: Hub, company: Company) -> None:
         self._hub = hub
-        self._seats = seats
+        self._company = company
 
     async def open(self, request: web.Request) -> web.StreamResponse:
-        """Serve one reader until it leaves, lags too far behind, or the daemon stops."""
-        joining.same_origin(request)
+        """Serve one reader until it leaves, lags too far behind, may stay no longer, or the daemon stops."""
+        own_origin(request, self._company.rules, needed=False)
         position = joining.asked_position(request, request.headers.get("Last-Event-ID"))
         if request.version < (1, 1):
             raise web.HTTPVersionNotSupported(text="The stream has no end, which HTTP/1.0 cannot tell; use 1.1.")
         response = web.StreamResponse(headers=HEADERS | SECURITY)
         response.enable_chunked_encoding()
-        joining.seat(self._seats, request, self._hub.counts)
-        try:
+        over = asyncio.Event()
+        with joining.seated(self._company, request, self._hub.counts, lambda *_: over.set()):
             await response.prepare(request)
-            await self._follow(request, position)
-        finally:
-            self._seats.leave(request.remote or "")
+            await self._follow(request, position, over)
         return response
 
-    async def _follow(self, request: web.Request, position: tuple[int, int] | None) -> None:
-        over = asyncio.Event()
+    async def _follow(self, request: web.Request, position: tuple[int, int] | None, over: asyncio.Event) -> None:
         transport = joining.tuned(request)
         one = Subscriber(transport, "event", lambda *_: over.set())
         retry_ms = random.randint(*COME_BACK_MS)  # noqa: S311 - it spreads, it protects nothing

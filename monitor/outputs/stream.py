@@ -8,11 +8,14 @@ import zlib
 import structlog
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
+from monitor.access.caller import Level, RefusedError
 from monitor.clock import Clock
 from monitor.outputs import joining, wire
 from monitor.outputs.frames import WINDOW_BITS, Transport
+from monitor.outputs.gate import CALLER, LOOPBACK, own_origin
 from monitor.outputs.hub import Hub
-from monitor.outputs.seats import Limits, Seats
+from monitor.outputs.joining import Company, Place
+from monitor.outputs.seats import FullError
 from monitor.outputs.subscriber import Position, Subscriber
 
 log = structlog.get_logger()
@@ -20,6 +23,8 @@ INBOUND_BYTES = 4096
 INBOUND_MESSAGES, INBOUND_PER_S = 20, 10.0
 PING_S = 20.0
 """So often a subscriber is pinged; one that lets half of that pass without an answer is gone."""
+AUTH_S = 5.0
+"""So long somebody may take to say who it is."""
 MAY_BE_SAID = "Send subscribe, ping or auth, as JSON text."
 
 
@@ -51,20 +56,21 @@ class Socket(web.WebSocketResponse):
 class Stream:
     """The route of the stream, and the life of one subscriber's connection."""
 
-    def __init__(self, hub: Hub, clock: Clock, seats: Seats | None = None, ping_s: float = PING_S) -> None:
+    def __init__(self, hub: Hub, clock: Clock, company: Company, *, ping_s: float = PING_S) -> None:
         self._hub = hub
         self._clock = clock
-        self._seats = seats if seats is not None else Seats(Limits())
+        self._company = company
         self._ping_s = ping_s
 
     async def open(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve one subscriber until it leaves, lags too far behind, or the daemon stops."""
+        """Serve one subscriber until it leaves, lags too far behind, may stay no longer, or the daemon stops."""
         counts = self._hub.counts
         offered = [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one.strip()]
         if offered and wire.PROTOCOL not in offered:
             counts.turn_away("protocol")
             raise web.HTTPBadRequest(text=f"This server speaks the subprotocol {wire.PROTOCOL}.")
-        joining.same_origin(request)
+        caller = request.get(CALLER)
+        own_origin(request, self._company.rules, needed=caller is not None and caller.ambient)
         position = joining.asked_position(request)
         socket = Socket(
             protocols=(wire.PROTOCOL,),
@@ -72,26 +78,33 @@ class Stream:
             heartbeat=self._ping_s,
             timeout=2,
         )
-        joining.seat(self._seats, request, counts)
-        try:
-            await socket.prepare(request)
-            await self._follow(socket, joining.tuned(request), position)
-        except web.HTTPBadRequest:
-            counts.turn_away("protocol")
-            raise
-        finally:
-            self._seats.leave(request.remote or "")
+        goodbye = Goodbye()
+        with joining.seated(self._company, request, counts, goodbye.say) as place:
+            try:
+                await socket.prepare(request)
+            except web.HTTPBadRequest:
+                counts.turn_away("protocol")
+                raise
+            guest = Guest(place, self._company, here=request[LOOPBACK])
+            await self._follow(socket, joining.tuned(request), position, guest, goodbye)
         return socket
 
-    async def _follow(self, socket: web.WebSocketResponse, transport: Transport, position: Position | None) -> None:
-        goodbye = Goodbye()
+    async def _follow(
+        self,
+        socket: web.WebSocketResponse,
+        transport: Transport,
+        position: Position | None,
+        guest: Guest,
+        goodbye: Goodbye,
+    ) -> None:
         one = Subscriber(transport, "frame", goodbye.say, deflates=_deflates(socket))
         try:
             async with goodbye.ending:
-                self._hub.join(one, position)
-                log.info("subscriber.joined", subscribers=self._hub.following)
-                # Reading goes on for ever: without it the other side's close would never be seen.
-                await self._receive(socket, one)
+                if guest.known or await self._introduced(socket, guest, goodbye):
+                    self._hub.join(one, position)
+                    log.info("subscriber.joined", subscribers=self._hub.following)
+                    # Reading goes on for ever: without it the other side's close would never be seen.
+                    await self._receive(socket, one, guest)
         except TimeoutError:
             if not goodbye.code:
                 raise
@@ -101,7 +114,32 @@ class Stream:
             await socket.close(code=goodbye.code, message=goodbye.reason)
         log.info("subscriber.left", subscribers=self._hub.following, code=socket.close_code)
 
-    async def _receive(self, socket: web.WebSocketResponse, one: Subscriber) -> None:
+    async def _introduced(self, socket: web.WebSocketResponse, guest: Guest, goodbye: Goodbye) -> bool:
+        """Wait for a newcomer's first message, which must say who it is; nothing is told before."""
+        asked = wire.error("sign_in", f"Say who you are: send auth with a token within {AUTH_S:g} s.", fatal=False)
+        await socket.send_str(asked.decode())
+        try:
+            async with asyncio.timeout(AUTH_S):
+                message = await socket.receive()
+        except TimeoutError:
+            if goodbye.code:
+                raise
+            goodbye.say(4408, "did not say who it is")
+            return False
+        if message.type is not WSMsgType.TEXT:
+            if message.type is WSMsgType.BINARY:
+                goodbye.say(4400, "bad message")
+            return False
+        match _decoded(message.data):
+            case {"type": "auth", "token": str() as token}:
+                if refused := guest.show(token, self._clock.now().wall):
+                    goodbye.say(*refused)
+                    return False
+            case _:
+                goodbye.say(4401, "sign_in")
+        return guest.known
+
+    async def _receive(self, socket: web.WebSocketResponse, one: Subscriber, guest: Guest) -> None:
         since, count = self._clock.now().mono, 0
         async for message in socket:
             now = self._clock.now().mono
@@ -116,7 +154,7 @@ class Stream:
                 text = f"Send at most {INBOUND_MESSAGES} messages in {INBOUND_PER_S:g} s."
                 self._refuse(one, wire.error("too_many", text, fatal=True, retry_after=INBOUND_PER_S), 4429)
                 return
-            elif message.type is not WSMsgType.TEXT or not self._understood(one, message.data):
+            elif message.type is not WSMsgType.TEXT or not self._understood(one, message.data, guest):
                 self._refuse(one, wire.error("bad_message", MAY_BE_SAID, fatal=True), 4400)
                 return
 
@@ -126,25 +164,55 @@ class Stream:
         self._hub.answer(one, error)
         one.end(code, "bad message" if code == 4400 else "too many messages")
 
-    def _understood(self, one: Subscriber, text: str) -> bool:
-        try:
-            message = wire.decode(text)
-        except ValueError:
-            return False
-        match message:
+    def _understood(self, one: Subscriber, text: str, guest: Guest) -> bool:
+        match _decoded(text):
             case {"type": "subscribe", "epoch": int() as epoch, "seq": int() as seq}:
                 self._hub.subscribe(one, (epoch, seq))
-            case {"type": "subscribe"} if message.get("epoch") is None and message.get("seq") is None:
+            case {"type": "subscribe", **more} if more.get("epoch") is None and more.get("seq") is None:
                 self._hub.subscribe(one)
             case {"type": "ping", "id": str() | int() | float() as name}:
                 self._hub.answer(one, wire.pong(name))
-            case {"type": "ping"} if message.get("id") is None:
+            case {"type": "ping", **more} if more.get("id") is None:
                 self._hub.answer(one, wire.pong())
-            case {"type": "auth", "token": str()}:
-                pass  # nobody is asked who they are on loopback; who always says so is not turned away
+            case {"type": "auth", "token": str() as token}:
+                if refused := guest.show(token, self._clock.now().wall):
+                    one.end(*refused)
             case _:
                 return False
         return True
+
+
+class Guest:
+    """Who a connection belongs to, as far as it has said."""
+
+    def __init__(self, place: Place, company: Company, *, here: bool) -> None:
+        self._place = place
+        self._company = company
+        self._here = here
+
+    @property
+    def known(self) -> bool:
+        return self._place.caller is not None
+
+    def show(self, token: str, now: float) -> tuple[int, str] | None:
+        """Take a token, the first one or one that is newer; give how the connection ends when it is not good."""
+        before = self._place.caller
+        try:
+            caller = self._company.bearer(token, loopback=self._here, now=now)
+            self._place.name(caller)
+        except RefusedError as refused:
+            # Where nobody is asked who they are, whoever always says so is not turned away.
+            return None if before is not None and before.kind == "open" else (refused.close_code, refused.code)
+        except FullError:
+            return 4429, "too many"
+        return (4403, "scope") if caller.level < Level.STREAM else None
+
+
+def _decoded(text: str) -> object:
+    try:
+        return wire.decode(text)
+    except ValueError:
+        return None
 
 
 def _deflates(socket: web.WebSocketResponse) -> bool:

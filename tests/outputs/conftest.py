@@ -20,6 +20,7 @@ from monitor.domain.signal import Event, Sample, Signal
 from monitor.engine import Engine
 from monitor.outputs.hub import Hub
 from monitor.outputs.server import Server
+from tests.doors import open_gate
 from tests.fakes import FakeClock, Recorder
 from tests.outputs import whole
 
@@ -28,6 +29,7 @@ EVERYTHING = {
     "HUPH_MONITOR_DATABASE_DSN": "postgresql://u@127.0.0.1/huph",
     "HUPH_MONITOR_BROKER_URL": "http://127.0.0.1:3001",
     "HUPH_MONITOR_BROKER_SECRET": "shared",
+    "HUPH_MONITOR_ACCESS_OPEN": "true",
 }
 """A configuration with which everything of the HUPH profile is watched."""
 INDEX = '<!doctype html><title>x</title>\n<script type="application/json" id="document">{}</script>\n<p>{}</p>\n'
@@ -64,6 +66,7 @@ class Window(Port):
             hub=self.hub,
             read_series=self.series.get,
             clock=self.clock,
+            gate=open_gate(),
             host="127.0.0.1",
             port=0,
             base_path=base_path,
@@ -94,6 +97,7 @@ class Stage(Port):
             hub=self.hub,
             read_series=self.engine.series,
             clock=self.clock,
+            gate=open_gate(),
             host="127.0.0.1",
             port=0,
             base_path=base_path,

@@ -16,6 +16,7 @@ from monitor.domain.signal import Sample
 from monitor.errors import MonitorError
 from monitor.outputs.hub import Hub
 from monitor.outputs.server import Server
+from tests.doors import open_gate
 from tests.fakes import FakeClock
 from tests.outputs import whole
 
@@ -307,6 +308,7 @@ async def test_port_taken(web_folder):
             hub=Hub({"position": {"epoch": 1, "seq": 0}}, dict, FakeClock()),
             read_series=lambda _: None,
             clock=FakeClock(),
+            gate=open_gate(),
             host="127.0.0.1",
             port=port,
             base_path="/",

@@ -18,8 +18,9 @@ from structlog.testing import capture_logs
 
 from monitor.domain import patch
 from monitor.outputs.hub import LAG_S
-from monitor.outputs.seats import Limits, Seats
+from monitor.outputs.seats import Limits
 from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, Stream
+from tests.doors import anybody, company
 from tests.outputs.conftest import Stage, heard
 from tests.outputs.weather import weather
 
@@ -51,9 +52,9 @@ async def serving(
     stage: Stage, *, limits: Limits | None = None, ping_s: float = 20, prepared: Any = None
 ) -> AsyncIterator[str]:
     """Serve the stream alone, past the server; `prepared` is called before an answer's head is sent."""
-    application = web.Application()
-    seats = Seats(limits) if limits is not None else None
-    application.router.add_get("/", Stream(stage.hub, stage.clock, seats, ping_s).open)
+    application = web.Application(middlewares=[anybody])
+    stream = Stream(stage.hub, stage.clock, company(stage.clock, limits or Limits()), ping_s=ping_s)
+    application.router.add_get("/", stream.open)
     if prepared is not None:
         application.on_response_prepare.append(prepared)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)

@@ -17,6 +17,7 @@ from monitor.outputs.crowd import Crowd
 from monitor.outputs.hub import Hub
 from monitor.outputs.ring import Ring
 from monitor.outputs.server import Server
+from tests.doors import open_gate
 from tests.fakes import FakeClock
 from tests.promises.platform import Platform
 from tests.promises.record import Follower, unlike
@@ -225,6 +226,7 @@ class SocketWorld:
             hub=self.hub,
             read_series={}.get,
             clock=self.clock,
+            gate=open_gate(),
             host="127.0.0.1",
             port=self.port,
             base_path="/",

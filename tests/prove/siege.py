@@ -18,6 +18,7 @@ from monitor.domain.change import Change
 from monitor.outputs.hub import Hub
 from monitor.outputs.seats import Limits
 from monitor.outputs.server import Server
+from tests.doors import open_gate
 from tests.outputs import whole
 
 EPOCH, EVERY_S = 7, 0.1
@@ -34,7 +35,16 @@ async def serve(limits: Limits) -> None:
     clock = SystemClock()
     document = {**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": 0}}
     hub = Hub(document, lambda: whole.EVIDENCE, clock)
-    server = Server(hub=hub, read_series={}.get, clock=clock, host="127.0.0.1", port=0, base_path="/", limits=limits)
+    server = Server(
+        hub=hub,
+        read_series={}.get,
+        clock=clock,
+        gate=open_gate(),
+        host="127.0.0.1",
+        port=0,
+        base_path="/",
+        limits=limits,
+    )
     # As the daemon does.
     gc.freeze()
     print(await server.start(), flush=True)

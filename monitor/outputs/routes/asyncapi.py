@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from monitor.outputs import asyncapi
-from monitor.outputs.routes.health import answer
+from monitor.outputs.answers import answer
 
 
 class AsyncApi:

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from monitor.outputs.answers import answer, refusal
 from monitor.outputs.hub import Hub
-from monitor.outputs.routes.health import answer, refusal
 from monitor.outputs.routes.series import Read
 
 NO_CRON = "No scheduled jobs are watched; the profile names them as [jobs.NAME]."

@@ -7,22 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from monitor.outputs import wire
+from monitor.outputs.answers import answer, refusal
 from monitor.outputs.hub import Hub
 
 FAIL_ON = {"degraded": {"degraded"}, "unknown": {"degraded", "unknown"}}
-
-
-def answer(value: object, *, status: int = 200) -> web.Response:
-    """Give an answer in JSON that nobody may keep."""
-    return web.Response(
-        body=wire.encode(value), status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
-
-
-def refusal(status: int, code: str, message: str) -> web.Response:
-    """Give an error in JSON: a stable code, and a sentence that names the mend."""
-    return answer({"error": {"code": code, "message": message}}, status=status)
 
 
 class Health:

@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from monitor.outputs import openapi
+from monitor.outputs.answers import answer
 from monitor.outputs.hub import Hub
-from monitor.outputs.routes.health import answer
 from monitor.outputs.routes.series import NAMES
 
 

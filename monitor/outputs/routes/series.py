@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from monitor.outputs.routes.health import answer, refusal
+from monitor.outputs.answers import answer, refusal
 
 NAMES = ("messages", "message_rates", "db_latency")
 Read = Callable[[str], Mapping[str, object] | None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from monitor.outputs.answers import answer
 from monitor.outputs.hub import Hub
-from monitor.outputs.routes.health import answer
 
 
 class Services:

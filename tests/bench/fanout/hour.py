@@ -26,6 +26,7 @@ from monitor.engine import Engine
 from monitor.outputs import wire
 from monitor.outputs.hub import Hub
 from tests.bench.fanout.ours import open_to_all
+from tests.doors import anybody
 from tests.fakes import LoopClock, leaping
 from tests.outputs.weather import weather
 
@@ -37,6 +38,7 @@ WATCHED = {
     "HUPH_MONITOR_DATABASE_DSN": "postgresql://u@127.0.0.1/huph",
     "HUPH_MONITOR_BROKER_URL": "http://127.0.0.1:3001",
     "HUPH_MONITOR_BROKER_SECRET": "shared",
+    "HUPH_MONITOR_ACCESS_OPEN": "true",
 }
 REQUEST = (
     "GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -78,7 +80,7 @@ async def ended(tasks: list[asyncio.Task[None]]) -> None:
 @asynccontextmanager
 async def followed(hub: Hub, clock: LoopClock) -> AsyncIterator[tuple[Subscriber, Subscriber]]:
     """Let two follow the hub, the second of whom understands compressed messages."""
-    application = web.Application()
+    application = web.Application(middlewares=[anybody])
     application.router.add_get("/api/v1/stream", open_to_all(hub, clock).open)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()

@@ -14,9 +14,10 @@ from monitor.clock import Clock, SystemClock
 from monitor.domain.change import Change
 from monitor.outputs import wire
 from monitor.outputs.hub import Hub
-from monitor.outputs.seats import Limits, Seats
+from monitor.outputs.seats import Limits
 from monitor.outputs.stream import Stream
 from tests.bench.fanout.orders import obey, patches
+from tests.doors import anybody, company
 from tests.outputs import whole
 
 EPOCH = 7
@@ -25,7 +26,7 @@ MOST = 1_000_000
 
 def open_to_all(hub: Hub, clock: Clock) -> Stream:
     """Make the stream that leads to a hub, and that refuses nobody."""
-    return Stream(hub, clock, Seats(Limits(total=MOST, per_address=MOST)))
+    return Stream(hub, clock, company(clock, Limits(MOST, MOST, MOST)))
 
 
 def unmerged(clock: Clock) -> Hub:
@@ -45,7 +46,7 @@ async def main(file: str) -> None:
         document = {**whole.DOCUMENT, "position": {"epoch": EPOCH, "seq": seq}}
         hub.publish(Change(EPOCH, seq, clock.now().wall, told[seq % len(told)], document))
 
-    application = web.Application()
+    application = web.Application(middlewares=[anybody])
     application.router.add_get("/api/v1/stream", open_to_all(hub, clock).open)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()

@@ -1,0 +1,58 @@
+"""What the platform's users table says of those who are signed in: a session says it once, the table says it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from monitor.access.caller import Code
+
+SEEN_S = 900.0
+"""A user that was not seen for so long is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A user's row."""
+
+    role: str
+    active: bool
+
+
+class Roles:
+    """Remembers the rows of those who come in, and says whose are to be read; `wake` is told of a new one.
+
+    A session's own word counts until the row was read, and while it cannot be: who watches must see a platform whose
+    database is down. What was read last goes on to count.
+    """
+
+    def __init__(self, allowed: Collection[str], wake: Callable[[], None] = lambda: None) -> None:
+        self._allowed = frozenset(allowed)
+        self._wake = wake
+        self._seen: dict[str, float] = {}
+        self._known: dict[str, Standing | None] = {}
+
+    def judge(self, user_id: str, role: str, now: float) -> Code | None:
+        """Say what keeps this user out (None: nothing), by the row, or by the session's own `role`."""
+        if role not in self._allowed:
+            return "wrong_role"
+        new = user_id not in self._seen
+        self._seen[user_id] = now
+        if new:
+            self._wake()
+        if user_id not in self._known:
+            return None
+        standing = self._known[user_id]
+        if standing is None or not standing.active:
+            return "inactive"
+        return None if standing.role in self._allowed else "wrong_role"
+
+    def wanted(self, now: float) -> list[str]:
+        """Give the ids of the rows that are to be read again (Unix seconds `now`)."""
+        self._seen = {user: seen for user, seen in self._seen.items() if now - seen < SEEN_S}
+        self._known = {user: standing for user, standing in self._known.items() if user in self._seen}
+        return list(self._seen)
+
+    def learn(self, asked: Collection[str], found: Mapping[str, Standing]) -> None:
+        """Take what the table says of those who were asked for; one without a row is nobody."""
+        self._known.update({user: found.get(user) for user in asked if user in self._seen})

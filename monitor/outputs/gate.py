@@ -1,0 +1,185 @@
+"""The one gate: every request passes it, and what is not declared is not answered."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from monitor.access.caller import Caller, Level, RefusedError
+from monitor.access.gate import Gate, Knock
+from monitor.access.rules import Rules
+from monitor.clock import Clock
+from monitor.outputs.answers import refusal
+from monitor.outputs.counts import Counts
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+CALLER = web.RequestKey("caller", Caller)
+ADDRESS = web.RequestKey("address", str)
+"""For whom it is asked: the peer, or whom a trusted proxy names."""
+LOOPBACK = web.RequestKey("loopback", bool)
+SAFE = frozenset({"GET", "HEAD"})
+OWN_HEADER = "X-Huph-Monitor"
+"""A page of another site cannot send it without asking first (Fetch, 4.8), which we never allow."""
+FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
+WORDS = {
+    "sign_in": "Sign in first, or show a token (Authorization: Bearer).",
+    "expired": "What you have shown has expired; sign in again, or ask for a new token.",
+    "revoked": "This token has been revoked; ask for a new one.",
+    "inactive": "This account is not active; ask an administrator.",
+    "wrong_role": "Your role may not see this page; it is for {roles}.",
+    "scope": "This token's scope does not reach so far.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An address, and what one must be allowed to in order to enter.
+
+    At a `late` one, whoever shows nothing and is no browser may come in as nobody, to say who it is in its first
+    message; a `ticketed` one takes a ticket as well; a `page` refuses in HTML.
+    """
+
+    method: str
+    path: str
+    level: Level
+    handler: Handler
+    late: bool = False
+    ticketed: bool = False
+    page: bool = False
+
+
+class Doorkeeper:
+    """Lets each request in at the doors that it knows."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        clock: Clock,
+        counts: Counts,
+        sign_in: Callable[[web.Request, RefusedError, str], web.Response],
+    ) -> None:
+        self._gate = gate
+        self._rules = gate.rules
+        self._clock = clock
+        self._counts = counts
+        self._sign_in = sign_in
+        self._doors: dict[web.AbstractRoute, Door] = {}
+
+    def open(self, application: web.Application, door: Door) -> None:
+        """Add a door to the application; what is read by GET can be asked for by HEAD as well, but for a stream."""
+        router = application.router
+        self._doors[router.add_route(door.method, door.path, door.handler)] = door
+        if door.method == "GET" and not door.ticketed:
+            self._doors[router.add_route("HEAD", door.path, door.handler)] = door
+
+    @property
+    def middleware(self) -> Middleware:
+        """What stands before every handler."""
+
+        @web.middleware
+        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            request[ADDRESS], request[LOOPBACK] = asker(request, self._rules)
+            if request.match_info.http_exception is not None:
+                return await handler(request)  # there is no such address, whoever asks
+            door = self._doors.get(request.match_info.route)
+            try:
+                self._enter(request, door)
+            except RefusedError as refused:
+                self._counts.turned_back[refused.code] += 1
+                if door is not None and door.page:
+                    return self._sign_in(request, refused, self._rules.sign_in_url)
+                return self._refuse(refused)
+            if request.method not in SAFE:
+                from_our_page(request, self._rules)
+            return await handler(request)
+
+        return check
+
+    def _enter(self, request: web.Request, door: Door | None) -> None:
+        if door is None:
+            raise RefusedError("scope")
+        if door.level is Level.PUBLIC:
+            return
+        knock = Knock(
+            cookies="; ".join(request.headers.getall("Cookie", [])),
+            authorization=request.headers.get("Authorization", ""),
+            loopback=request[LOOPBACK],
+        )
+        now = self._clock.now().wall
+        try:
+            if door.ticketed and "ticket" in request.query:
+                origin, agent = request.headers.get("Origin", ""), request.headers.get("User-Agent", "")
+                caller = self._gate.redeem(request.query["ticket"], origin, agent, now)
+            else:
+                caller = self._gate.admit(knock, now)
+        except RefusedError as refused:
+            if door.late and refused.code == "sign_in" and not (knock.authorization or "Origin" in request.headers):
+                return
+            raise
+        if caller.level < door.level:
+            raise RefusedError("scope")
+        request[CALLER] = caller
+
+    def _refuse(self, refused: RefusedError) -> web.Response:
+        words = WORDS[refused.code].format(roles=", ".join(self._rules.roles))
+        more = {"sign_in_url": self._rules.sign_in_url} if self._rules.sign_in_url else {}
+        response = refusal(refused.status, refused.code, words, **more)
+        if refused.status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="huph-monitor"'
+        return response
+
+
+def asker(request: web.Request, rules: Rules) -> tuple[str, bool]:
+    """Say for whom it is asked, and whether that is somebody on this machine.
+
+    Of X-Forwarded-For the last address counts that is not a trusted proxy's own: those before it are anybody's word.
+    Somebody who comes through a proxy is never on this machine.
+    """
+    peer = request.remote or ""
+    if not any(name in request.headers for name in FORWARDED):
+        return peer, _within(peer, loopback=True)
+    hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", []) for hop in line.split(",")]
+    address = peer
+    while hops and any(_within(address, network) for network in rules.trusted_proxies):
+        address = hops.pop()
+    return address, False
+
+
+def own_origin(request: web.Request, rules: Rules, *, needed: bool) -> None:
+    """Refuse the page of another origin, which would act in its visitor's name (RFC 6455, 10.2)."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        if needed:
+            raise web.HTTPForbidden(text="A browser says the origin of its page; this request does not.")
+    elif origin not in rules.origins if rules.origins else urlsplit(origin).netloc != request.host:
+        raise web.HTTPForbidden(text="This page may not do this: its origin is another one; see access.origins.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"} and origin is None:
+        raise web.HTTPForbidden(text="This page may not do this: it belongs to another site.")
+
+
+def from_our_page(request: web.Request, rules: Rules) -> None:
+    """Refuse what a page of another site could have a browser send (CSRF)."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="Send JSON, with Content-Type: application/json.")
+    if request.headers.get(OWN_HEADER) != "1":
+        raise web.HTTPForbidden(text=f"Send the header {OWN_HEADER}: 1.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise web.HTTPForbidden(text="This page may not do this: it belongs to another site.")
+    caller = request.get(CALLER)
+    own_origin(request, rules, needed=caller is not None and caller.ambient)
+
+
+def _within(
+    address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network | None = None, *, loopback: bool = False
+) -> bool:
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    known = getattr(known, "ipv4_mapped", None) or known
+    return known.is_loopback if loopback or network is None else known in network
