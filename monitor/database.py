@@ -17,7 +17,6 @@ from monitor.refusals import Turned, Unavailable, outcome_of, turned
 from monitor.secret import Secret
 
 SETTINGS = {
-    "default_transaction_read_only": "on",
     # Held behind a waiting ALTER TABLE, our lock would queue the platform (PostgreSQL 18, 13.3.1).
     "lock_timeout": "200ms",
     "idle_in_transaction_session_timeout": "5s",
@@ -73,10 +72,12 @@ async def open_session(
     timeout: float,  # noqa: ASYNC109 - one deadline for the whole handshake
     statement_s: float = 2.0,
     connection_class: type[asyncpg.Connection] = asyncpg.Connection,
+    *,
+    read_only: bool = True,
 ) -> tuple[asyncpg.Connection, float]:
     """Open a session named "huph-monitor PURPOSE" within `timeout` seconds; give it and the ms it took.
 
-    The server ends each of its statements after `statement_s` seconds.
+    The server ends each of its statements after `statement_s` seconds, and writes nothing where it is `read_only`.
 
     Raises `Unavailable`, which says how it failed.
     """
@@ -93,6 +94,7 @@ async def open_session(
                 statement_cache_size=100 if connection_class is asyncpg.Connection else 0,
                 server_settings={
                     **SETTINGS,
+                    "default_transaction_read_only": "on" if read_only else "off",
                     "statement_timeout": str(round(1000 * statement_s)),
                     "application_name": f"huph-monitor {purpose}",
                 },
@@ -137,8 +139,17 @@ class Session:
     `opened` counts how often it was opened.
     """
 
-    def __init__(self, target: Target, purpose: str, connect_timeout_s: float, query_timeout_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        target: Target,
+        purpose: str,
+        connect_timeout_s: float,
+        query_timeout_s: float = 2.0,
+        *,
+        read_only: bool = True,
+    ) -> None:
         self.target = target
+        self._read_only = read_only
         self._purpose = purpose
         self._connect_timeout_s = connect_timeout_s
         self._query_timeout_s = query_timeout_s
@@ -206,7 +217,11 @@ class Session:
             raise Unavailable
         try:
             self._connection, _ = await open_session(
-                self.target, self._purpose, self._connect_timeout_s, self._query_timeout_s
+                self.target,
+                self._purpose,
+                self._connect_timeout_s,
+                self._query_timeout_s,
+                read_only=self._read_only,
             )
         except Unavailable:
             self._closed_until = asyncio.get_running_loop().time() + self._backoff.next()

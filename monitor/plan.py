@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from monitor import __version__
 from monitor.config import Config
-from monitor.database import Session
+from monitor.database import Session, Target
 from monitor.domain.catalogue import Catalogue, Committed, Trigger
 from monitor.domain.checks.check import Check
 from monitor.domain.checks.cluster_coverage import ClusterCoverage, Coverage
@@ -28,6 +28,8 @@ from monitor.domain.probing import ServiceTarget
 from monitor.domain.runs import Runs
 from monitor.domain.window import CAP
 from monitor.profile import Profile
+from monitor.settings.edit import Edited, Trail
+from monitor.settings.editor import Editor
 from monitor.sources.queries import Query
 from monitor.sources.rows import Rows
 from monitor.sources.sweep import Pull
@@ -36,6 +38,8 @@ RECOUNT_REST_S = 0.025
 RARELY = 10
 """Questions whose answer changes slowly are asked in every tenth sweep."""
 DAY_S = 86_400
+EDITING: Mapping[str, type] = {"edit_setting": Edited, "setting_history": Trail}
+"""The queries of a profile with which settings are edited, and the edits of the past are told."""
 
 
 def checks(config: Config) -> list[Check]:
@@ -154,6 +158,28 @@ def _service(profile: Profile, target: ServiceTarget, ttl_s: float) -> Service:
 def queries(profile: Profile) -> Sequence[Query]:
     """Read every query that this platform is asked; `ProfileError` names a missing one."""
     return [Query.load(profile.queries, name, facts) for name, facts in _facts(profile).items()]
+
+
+def editor(profile: Profile, reading: Session, target: Target | None = None) -> Editor:
+    """Make what edits the settings, by the role of `target`; `reading` is the session that is asked for past edits.
+
+    A platform without an audit log has no setting_history.sql, and one whose settings cannot be edited no
+    edit_setting.sql.
+    """
+    found = {name: _if_there(profile, name, facts) for name, facts in EDITING.items()}
+    return Editor(
+        profile.settings,
+        reading,
+        target,
+        edit=found["edit_setting"],
+        trail=found["setting_history"],
+        connect_timeout_s=profile.limits["connect_timeout_s"],
+        timeout_s=profile.limits["query_timeout_s"],
+    )
+
+
+def _if_there(profile: Profile, name: str, facts: type) -> Query | None:
+    return Query.load(profile.queries, name, facts) if (profile.queries / f"{name}.sql").is_file() else None
 
 
 def _facts(profile: Profile) -> dict[str, type]:

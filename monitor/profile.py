@@ -24,6 +24,7 @@ from monitor.domain.checks.settings import Setting
 from monitor.domain.cron import Job
 from monitor.domain.probing import ServiceTarget
 from monitor.domain.quiet_hours import QuietHours
+from monitor.settings import expected
 from monitor.toml import Reader
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -166,7 +167,7 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
         jobs=_jobs(reader.part("jobs"), zone),
         services=services,
         explains=explains,
-        settings=_settings(reader.part("settings")),
+        settings=expected.read(reader.part("settings")),
         roles=_roles(reader.part("access")),
         limits=_limits(reader.part("limits")),
         queries=folder / "queries",
@@ -303,25 +304,6 @@ def _roles(reader: Reader) -> tuple[str, ...]:
     roles = reader.texts("roles")
     reader.done("roles")
     return roles
-
-
-def _settings(reader: Reader) -> tuple[Setting, ...]:
-    settings = []
-    for key in reader.names():
-        part = reader.part(key)
-        kind = part.text("type", "text", one_of=("text", "bool", "int", "choice"))
-        pattern, choices = part.text("pattern"), part.texts("choices")
-        needed, secret = part.flag("needed", default=True), part.flag("secret", default=False)
-        part.done("type, pattern, choices, needed, secret")
-        try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            part.wrong("pattern", pattern, f"is no regular expression: {error}.")
-            pattern = ""
-        if (kind == "choice") != bool(choices):
-            part.wrong("choices", None, 'give the choices of a setting with type = "choice", and of no other.')
-        settings.append(Setting(key, kind, pattern, choices, needed, secret))
-    return tuple(settings)
 
 
 def _limits(reader: Reader) -> dict[str, float]:
