@@ -37,6 +37,10 @@ def http(reader: Reader) -> Http:
     base = reader.text("base_path", "/")
     hosts = reader.texts("hosts")
     reader.done("host, port, base_path, hosts")
+    if not _address(host):
+        reader.wrong(
+            "host", host, "give an address to listen at: 127.0.0.1, 0.0.0.0 for all, or one of this machine's."
+        )
     plain = re.fullmatch(r"/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*", base)
     # A browser takes segments of dots away before it asks (RFC 3986, 5.2.4).
     if not plain or {".", ".."} & set(base.split("/")):
@@ -68,11 +72,19 @@ def access(reader: Reader, roles: tuple[str, ...], served: Http) -> Rules:
     if not loopback(served.host):
         if rules.open:
             reader.wrong(
-                "open", True, f"only a loopback address may be open to everybody, and http.host is {served.host}."
+                "open", True, f"only a loopback address may be open to everybody; http.host is {served.host!r}."
             )
         if rules.nextauth and not rules.origins:
             reader.wrong("origins", [], 'give the addresses of the page, such as "https://admin.example".')
     return rules
+
+
+def _address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def loopback(host: str) -> bool:

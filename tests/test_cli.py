@@ -16,7 +16,7 @@ import pytest
 from monitor import __version__, cli
 
 CANARY = 'p@ss/w"ord\\é'
-GOOD = '[database]\ndsn = "postgresql://huph_monitor:hunter2@127.0.0.1:5432/huph"\n'
+GOOD = '[access]\nopen = true\n[database]\ndsn = "postgresql://huph_monitor:hunter2@127.0.0.1:5432/huph"\n'
 
 
 def run(capsys, *words: str) -> tuple[int, str, str]:
@@ -75,7 +75,7 @@ def test_mistakes(capsys, file):
     assert (code, out) == (2, "")
     assert {re.split(r":| is ", line)[0] for line in err.splitlines()} == {
         "database.word",
-        "http.host",
+        "access.open",
         "http.port",
         "limits.else",
         "limits.sweep_s",
@@ -167,7 +167,12 @@ def test_process(file):
     done = process("--dry-run", HUPH_MONITOR_CONFIG=str(file), HUPH_MONITOR_HTTP_PORT="9001")
     assert (done.returncode, done.stdout) == (0, "")
     assert "http://127.0.0.1:9001/" in done.stderr
-    done = process("--dry-run", HUPH_MONITOR_DATABASE_DSN=f"postgresql://u:{CANARY}@127.0.0.1/huph", HUPH_MONITOR_X="1")
+    done = process(
+        "--dry-run",
+        HUPH_MONITOR_DATABASE_DSN=f"postgresql://u:{CANARY}@127.0.0.1/huph",
+        HUPH_MONITOR_X="1",
+        HUPH_MONITOR_ACCESS_OPEN="true",
+    )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 2
     for secret in ("p@ss", "ss/w", "ord", "Traceback"):

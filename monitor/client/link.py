@@ -37,6 +37,7 @@ _CLOSES: Final[dict[int, tuple[type[SubscriptionError], str]]] = {
     4401: (Unauthorized, "The token is missing, or has expired"),
     4403: (Refused, "The server does not let us read the stream"),
     4406: (WrongProtocol, "The server does not speak our protocol"),
+    4408: (Unauthorized, "The server wants to know who we are: give a token"),
 }
 _REFUSALS: Final[dict[int, tuple[type[SubscriptionError], str]]] = {
     400: (WrongProtocol, "The server does not speak our protocol"),
@@ -87,6 +88,9 @@ class Link:
             raise BadMessage("A message came that is not an object.")
         if message.get("type") == "error":
             self._told = message
+            if message.get("code") == "sign_in":
+                # A token is shown as the connection begins: there is no other to say.
+                raise Unauthorized("The server wants to know who we are: give a token.")
         return message
 
     async def say(self, message: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from monitor import __version__
 from monitor.outputs import messages, wire
 from monitor.outputs.messages import EXAMPLES, HEARD, PLACE, SAID, WORDS, type_of
-from monitor.outputs.schema import Schema, form, ref, said
+from monitor.outputs.schema import TEXT, Schema, form, ref, said
 
 DESCRIPTION = """\
 The live document of one platform and each of its changes, in order, to everybody who listens.
@@ -21,6 +21,10 @@ send `subscribe`. A snapshot always wins. Who hears nothing for 8 s has lost the
 Come back with your place after a random time below 0.5 s, doubled at each failure up to 30 s; after the close code 1012
 below 5 s. Objects are keyed by name, arrays never change in part, and null is never a value. What is not known is
 absent. New fields, keys and types may come with any version: pass over what you do not know.
+
+Who you are is said by the session cookie of the platform, by a service token (`Authorization: Bearer`), by a ticket,
+or, where you are no browser and can send no header, by `auth` as the first message, within 5 s; `auth` with a newer
+token lets a connection live on. A connection ends when its caller may read no longer.
 """
 AGAIN, NEVER, NEW_TOKEN = "again", "never", "new_token"
 CLOSES: Mapping[int, tuple[str, str]] = {
@@ -32,29 +36,39 @@ CLOSES: Mapping[int, tuple[str, str]] = {
     1012: (AGAIN, "The daemon restarts; come back at a moment of your own within 5 s."),
     1013: (AGAIN, "The server has too much to do."),
     4400: (NEVER, "A message came that is none of those described here."),
-    4401: (NEW_TOKEN, "The token is missing or has expired. Not before there is access control."),
-    4403: (NEVER, "You may not read this. Not before there is access control."),
+    4401: (NEW_TOKEN, "The token or the sign-in is missing, wrong, or has expired."),
+    4403: (NEVER, "You may not read this: your role, your account or your token is not, or no longer, one that may."),
     4406: (NEVER, "The subprotocol is not spoken here."),
-    4408: (AGAIN, "You did not say in time who you are. Not before there is access control."),
+    4408: (NEW_TOKEN, "You did not say within 5 s who you are."),
     4429: (AGAIN, "More than 20 messages came in 10 s."),
 }
 """What each close code means (RFC 6455, 7.4), and when to come back."""
 REFUSALS: Mapping[int, tuple[str, str]] = {
     400: (NEVER, "It was no upgrade, offered other subprotocols only, or gave a place that is none."),
-    401: (NEW_TOKEN, "The token is missing or wrong. Not before there is access control."),
-    403: (NEVER, "The page that asks is of another origin."),
+    401: (NEW_TOKEN, "The token, the ticket or the sign-in is missing, wrong, or has expired."),
+    403: (NEVER, "You may not read this, or the page that asks is of another origin."),
     421: (NEVER, "The monitor is not known by the name in Host."),
-    429: (AGAIN, "Too many subscribers of one address; Retry-After says when (s)."),
+    429: (AGAIN, "Too many subscribers of one address or caller; Retry-After says when (s)."),
     503: (AGAIN, "Too many subscribers; Retry-After says when (s)."),
 }
 """The answers instead of the stream."""
 OLD_HTTP = (NEVER, "The stream has no end, which HTTP/1.0 cannot tell.")
+SECURITY: Mapping[str, Mapping[str, str]] = {
+    "token": {"type": "http", "scheme": "bearer", "description": "A service token of scope stream or admin."},
+    "session": {
+        "type": "httpApiKey",
+        "in": "cookie",
+        "name": "authjs.session-token",
+        "description": "The session of the platform's NextAuth, of either version; over TLS its name is prefixed.",
+    },
+}
 LAST_EVENT: Schema = {"type": "string", "pattern": r"^\d{1,18}:\d{1,18}$"}
 
 
 def describe(base_path: str, *, host: str, secure: bool = False) -> dict[str, object]:
     """Give the whole document; `host` (with its port) is where the reader has found it, `secure` whether over TLS."""
     pathname = {"pathname": base_path.rstrip("/")} if base_path != "/" else {}
+    known = {"security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in SECURITY]}
     behind = "Behind a proxy that speaks TLS it is the proxy's address, and the secure form of the protocol."
     return {
         "asyncapi": "3.0.0",
@@ -66,12 +80,18 @@ def describe(base_path: str, *, host: str, secure: bool = False) -> dict[str, ob
         },
         "defaultContentType": "application/json",
         "servers": {
-            "socket": {"host": host, "protocol": "wss" if secure else "ws", **pathname, "description": behind},
-            "web": {"host": host, "protocol": "https" if secure else "http", **pathname, "description": behind},
+            "socket": {"host": host, "protocol": "wss" if secure else "ws", **pathname, "description": behind, **known},
+            "web": {
+                "host": host,
+                "protocol": "https" if secure else "http",
+                **pathname,
+                "description": behind,
+                **known,
+            },
         },
         "channels": {"stream": _stream(), "events": _events()},
         "operations": {**_stream_operations(), "read": _reading()},
-        "components": {"messages": _messages(), "schemas": messages.schemas()},
+        "components": {"messages": _messages(), "schemas": messages.schemas(), "securitySchemes": SECURITY},
     }
 
 
@@ -111,7 +131,8 @@ def _told(words: Mapping[int, tuple[str, str]]) -> dict[str, object]:
 
 def _query() -> Schema:
     """Describe where somebody stood."""
-    return said(form("", **PLACE), "Your place: both, or neither when you have none.")
+    place = form("", **PLACE, ticket=said(TEXT, "One of `api/v1/stream-ticket`, good once, for 30 s."))
+    return said(place, "Your place: both, or neither when you have none.")
 
 
 def _stream() -> dict[str, object]:

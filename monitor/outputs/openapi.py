@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from monitor import __version__
 from monitor.outputs import forms
-from monitor.outputs.schema import FLAG, TEXT, Schema, form, one_of, ref
+from monitor.outputs.operation import body, header, operation, path_name, refusals
+from monitor.outputs.schema import FLAG, TEXT, form, one_of, ref
 
 DESCRIPTION = """\
 The health of one platform, at the instant it changes. Everything is read with GET; HEAD answers as GET would, without
-the body. Any other method, OPTIONS too, is refused with 405 and the methods that are allowed. Nothing may be cached.
+the body. A method that is not described is refused with 405 and the methods that are allowed. Nothing may be cached.
 Unknown query parameters are left aside. Whoever asks by a name that the monitor is not known by gets 421.
+Who asks is known by the session cookie of the platform's NextAuth, or by a service token as a Bearer (RFC 6750);
+whoever edits shows in addition that no page of another site asks, by the header X-Huph-Monitor.
 Changes themselves come over the WebSocket `api/v1/stream` (subprotocol `health.v1.json`), or as server-sent events from
 `api/v1/events`; both are described by `api/v1/asyncapi.json`.
 What is not known is absent: null is never a value. New keys may come with any version.
 """
-REFUSALS: Mapping[int, tuple[str, str, str]] = {
-    400: ("BadRequest", "bad_fail_on", "A parameter has a value that is not known."),
-    404: ("NotFound", "no_such_check", "There is no such thing; the sentence names those that are."),
-    405: ("MethodNotAllowed", "method_not_allowed", "Only GET and HEAD are allowed."),
-    421: ("Misdirected", "misdirected_request", "The monitor is not known by the name in Host."),
-    500: ("Internal", "internal", "The monitor made a mistake; its log says which."),
-    503: ("NotYet", "not_counted_yet", "Nothing has been counted yet; ask again in a moment."),
+SECURITY: Mapping[str, Mapping[str, str]] = {
+    "token": {"type": "http", "scheme": "bearer", "description": "A service token of huph-monitor."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "authjs.session-token",
+        "description": "The session of the platform's NextAuth, of either version; over TLS its name is prefixed.",
+    },
 }
-ALWAYS = (405, 421, 500)
 
 
-def describe(base_path: str, *, checks: Iterable[str], series: Iterable[str], jobs: Iterable[str]) -> dict[str, object]:
+def describe(
+    base_path: str, *, checks: Iterable[str], series: Iterable[str], jobs: Iterable[str], settings: Iterable[str]
+) -> dict[str, object]:
     """Give the whole document; the names are those that can be asked for."""
     return {
         "openapi": "3.1.0",
@@ -38,70 +43,15 @@ def describe(base_path: str, *, checks: Iterable[str], series: Iterable[str], jo
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": base_path.rstrip("/") or "/"}],
+        "security": [{name: []} for name in SECURITY],
         "tags": [
             {"name": "health", "description": "The live document and its parts."},
+            {"name": "access", "description": "Who asks, and what he may change."},
             {"name": "series", "description": "What the document does not carry."},
             {"name": "operation", "description": "For those who run the monitor."},
         ],
-        "paths": {**_health(checks), **_series(series, jobs), **_operation()},
-        "components": {"schemas": forms.SCHEMAS, "responses": _refusals()},
-    }
-
-
-def _refusals() -> dict[str, object]:
-    allow = {"Allow": {"required": True, "schema": {"const": "GET,HEAD"}}}
-    return {
-        name: {
-            "description": words,
-            **({"headers": allow} if status == 405 else {}),
-            "content": {
-                "application/json": {
-                    "schema": ref("Error"),
-                    "example": {"error": {"code": code, "message": words}},
-                }
-            },
-        }
-        for status, (name, code, words) in REFUSALS.items()
-    }
-
-
-def _json(schema: Schema, words: str) -> dict[str, object]:
-    return {"description": words, "content": {"application/json": {"schema": schema}}}
-
-
-def _get(
-    name: str,
-    tag: str,
-    summary: str,
-    answers: Mapping[int, object],
-    *,
-    parameters: Sequence[Schema] = (),
-    refusals: Sequence[int] = (),
-) -> dict[str, object]:
-    refused = {
-        status: {"$ref": f"#/components/responses/{REFUSALS[status][0]}"} for status in sorted({*refusals, *ALWAYS})
-    }
-    responses = {str(status): answer for status, answer in sorted({**answers, **refused}.items())}
-    return {
-        "get": {
-            "operationId": name,
-            "tags": [tag],
-            "summary": summary,
-            **({"parameters": list(parameters)} if parameters else {}),
-            "responses": responses,
-        }
-    }
-
-
-def _name(name: str, words: str, known: Iterable[str]) -> dict[str, object]:
-    """Describe a name in the path; the known ones are all that there are."""
-    names = list(known)
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": words,
-        "schema": one_of(*names) if names else {**TEXT, "minLength": 1},
+        "paths": {**_health(checks), **_series(series, jobs), **_access(settings), **_operation()},
+        "components": {"schemas": forms.SCHEMAS, "responses": refusals(), "securitySchemes": SECURITY},
     }
 
 
@@ -114,25 +64,23 @@ def _health(checks: Iterable[str]) -> dict[str, object]:
     }
     short = ref("Short")
     return {
-        "/api/v1/health": _get(
+        "/api/v1/health": operation(
             "health",
             "health",
             "The short answer, for load balancers",
             {
-                200: _json(short, "The database answers, and nothing of `fail_on` is so."),
-                503: _json(
-                    short, "The database fails, nothing has been observed yet, or something of `fail_on` is so."
-                ),
+                200: body(short, "The database answers, and nothing of `fail_on` is so."),
+                503: body(short, "The database fails, nothing has been observed yet, or something of `fail_on` is so."),
             },
             parameters=[fail_on],
             refusals=[400],
         ),
-        "/api/v1/health/full": _get(
+        "/api/v1/health/full": operation(
             "document",
             "health",
             "The live document",
             {
-                200: _json(ref("Document"), "The document at its position, which is its ETag."),
+                200: body(ref("Document"), "The document at its position, which is its ETag."),
                 304: {"description": "The document of this position is known already."},
             },
             parameters=[
@@ -144,49 +92,89 @@ def _health(checks: Iterable[str]) -> dict[str, object]:
                 }
             ],
         ),
-        "/api/v1/checks/{name}": _get(
+        "/api/v1/checks/{name}": operation(
             "check",
             "health",
             "One check",
-            {200: _json({"anyOf": forms.entries()}, "The entry of the check in the document.")},
-            parameters=[_name("name", "The name of a check.", checks)],
+            {200: body({"anyOf": forms.entries()}, "The entry of the check in the document.")},
+            parameters=[path_name("name", "The name of a check.", checks)],
             refusals=[404],
         ),
-        "/api/v1/cron": _get(
+        "/api/v1/cron": operation(
             "cron",
             "health",
             "The scheduled jobs",
-            {200: _json(ref("Cron"), "The jobs by name.")},
+            {200: body(ref("Cron"), "The jobs by name.")},
             refusals=[404],
         ),
-        "/api/v1/services": _get(
-            "services", "health", "The services around the platform", {200: _json(ref("Services"), "By name.")}
+        "/api/v1/services": operation(
+            "services", "health", "The services around the platform", {200: body(ref("Services"), "By name.")}
         ),
-        "/api/v1/settings": _get(
+        "/api/v1/settings": operation(
             "settings",
             "health",
             "The settings of the platform, secrets without their values",
-            {200: _json(ref("Settings"), "By key.")},
+            {200: body(ref("Settings"), "By key.")},
         ),
     }
 
 
 def _series(series: Iterable[str], jobs: Iterable[str]) -> dict[str, object]:
     return {
-        "/api/v1/series/{name}": _get(
+        "/api/v1/series/{name}": operation(
             "series",
             "series",
             "One long series",
-            {200: _json({"anyOf": forms.series()}, "The series.")},
-            parameters=[_name("name", "The name of a series.", series)],
+            {200: body({"anyOf": forms.series()}, "The series.")},
+            parameters=[path_name("name", "The name of a series.", series)],
             refusals=[404, 503],
         ),
-        "/api/v1/cron/{job}/runs": _get(
+        "/api/v1/cron/{job}/runs": operation(
             "runs",
             "series",
             "The runs of one job in the last 24 hours",
-            {200: _json(ref("Runs"), "The runs, newest first.")},
-            parameters=[_name("job", "The name of a job.", jobs)],
+            {200: body(ref("Runs"), "The runs, newest first.")},
+            parameters=[path_name("job", "The name of a job.", jobs)],
+            refusals=[404, 503],
+        ),
+    }
+
+
+def _access(settings: Iterable[str]) -> dict[str, object]:
+    own = header("X-Huph-Monitor", "Shows that no page of another site asks.", {"const": "1"}, required=True)
+    key = path_name("key", "The key of a setting.", settings)
+    return {
+        "/api/v1/session": operation(
+            "session", "access", "Who asks, and what he may do", {200: body(ref("Session"), "The caller.")}
+        ),
+        "/api/v1/stream-ticket": operation(
+            "ticket",
+            "access",
+            "A ticket for a browser that can send no header",
+            {201: body(ref("Ticket"), "Good once, as ?ticket= of the stream or the events.")},
+            method="post",
+            parameters=[own],
+            sent=body(ref("TicketWish"), "The browser's Origin and User-Agent, where another program asks for it."),
+        ),
+        "/api/v1/settings/{key}": operation(
+            "edit",
+            "access",
+            "Give a setting another value",
+            {
+                200: body(ref("SettingDone"), "It is written, and recorded; the ETag is its new version."),
+                409: body(ref("SettingConflict"), "Somebody was faster, and nothing was written."),
+            },
+            method="patch",
+            parameters=[key, own, header("If-Match", "The version that you have seen, in quotes.")],
+            refusals=[404, 422, 428, 429, 503, 504],
+            sent=body(ref("SettingEdit"), "The new value."),
+        ),
+        "/api/v1/settings/{key}/history": operation(
+            "history",
+            "access",
+            "The edits of a setting, newest first",
+            {200: body(ref("SettingHistory"), "At most 50; of a secret never what it was.")},
+            parameters=[key],
             refusals=[404, 503],
         ),
     }
@@ -195,25 +183,30 @@ def _series(series: Iterable[str], jobs: Iterable[str]) -> dict[str, object]:
 def _operation() -> dict[str, object]:
     text = {"schema": TEXT}
     return {
-        "/api/v1/openapi.json": _get(
-            "openapi", "operation", "This document", {200: _json({"type": "object"}, "OpenAPI 3.1.")}
+        "/api/v1/openapi.json": operation(
+            "openapi", "operation", "This document", {200: body({"type": "object"}, "OpenAPI 3.1.")}
         ),
-        "/api/v1/asyncapi.json": _get(
-            "asyncapi", "operation", "The live stream", {200: _json({"type": "object"}, "AsyncAPI 3.0.")}
+        "/api/v1/asyncapi.json": operation(
+            "asyncapi", "operation", "The live stream", {200: body({"type": "object"}, "AsyncAPI 3.0.")}
         ),
-        "/livez": _get(
-            "live", "operation", "Whether the monitor runs", {200: _json(form("live", live=FLAG), "It does.")}
+        "/livez": operation(
+            "live",
+            "operation",
+            "Whether the monitor runs",
+            {200: body(form("live", live=FLAG), "It does.")},
+            public=True,
         ),
-        "/readyz": _get(
+        "/readyz": operation(
             "ready",
             "operation",
             "Whether the database has been looked at",
             {
-                200: _json(form("ready", ready=FLAG), "It has, whatever was seen."),
-                503: _json(form("ready", ready=FLAG), "Not yet."),
+                200: body(form("ready", ready=FLAG), "It has, whatever was seen."),
+                503: body(form("ready", ready=FLAG), "Not yet."),
             },
+            public=True,
         ),
-        "/metrics": _get(
+        "/metrics": operation(
             "metrics",
             "operation",
             "The figures for Prometheus",

@@ -92,6 +92,8 @@ GROUND: Mapping[str, Schema] = {
             "code message",
             code=said({"type": "string", "pattern": "^[a-z_]+$"}, "Stable."),
             message=said(TEXT, "A sentence that names the mend."),
+            sign_in_url=said(TEXT, "Where one signs in."),
+            problem=one_of("type", "pattern", "choice", "bounds", "empty"),
         ),
     ),
     "Counts": said(form("ok warn fail unknown", ok=COUNT, warn=COUNT, fail=COUNT, unknown=COUNT), "Of the checks."),

@@ -34,11 +34,13 @@ from monitor.outputs.seats import Limits, Seats
 from monitor.outputs.security import SECURITY
 from monitor.outputs.sse import Events
 from monitor.outputs.stream import Stream
+from monitor.settings.editor import Editor
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TURNED_AWAY = {429, 503}
+BODY_BYTES = 64 << 10
 GOODBYE_S = 0.5
 """How long the subscribers' answers to the last word are waited for."""
 STOP_S = 1.0
@@ -98,6 +100,7 @@ class Server:
         base_path: str,
         gate: Gate,
         hosts: Collection[str] = (),
+        editor: Editor | None = None,
         limits: Limits | None = None,
         web_folder: Traversable | None = None,
     ) -> None:
@@ -109,11 +112,13 @@ class Server:
         company = Company(self._seats, self.attendance, gate.rules, gate.bearer)
         stream, events = Stream(hub, clock, company), Events(hub, company)
         page = Page(hub, web_folder)
-        session = Session(gate, clock)
+        session = Session(gate, clock, edits=editor is not None and editor.edits)
+        settings = Settings(hub, clock, editor)
         keeper = Doorkeeper(gate, clock, hub.counts, page.sign_in)
         names = {urlsplit(origin).hostname or "" for origin in gate.rules.origins}
         application = web.Application(
-            middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts, *names}), keeper.middleware]
+            client_max_size=BODY_BYTES,
+            middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts, *names}), keeper.middleware],
         )
         api = f"{base_path}api/v1"
         for door in (
@@ -124,7 +129,9 @@ class Server:
             Door("GET", f"{api}/cron", Level.READ, cron.all),
             Door("GET", f"{api}/cron/{{job}}/runs", Level.READ, cron.runs),
             Door("GET", f"{api}/services", Level.READ, Services(hub).all),
-            Door("GET", f"{api}/settings", Level.READ, Settings(hub).all),
+            Door("GET", f"{api}/settings", Level.READ, settings.all),
+            Door("PATCH", f"{api}/settings/{{key}}", Level.EDIT, settings.edit),
+            Door("GET", f"{api}/settings/{{key}}/history", Level.READ, settings.history),
             Door("GET", f"{api}/openapi.json", Level.READ, OpenApi(hub, base_path).document),
             Door("GET", f"{api}/asyncapi.json", Level.READ, AsyncApi(base_path).document),
             Door("GET", f"{api}/session", Level.READ, session.mine),

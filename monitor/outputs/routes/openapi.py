@@ -22,4 +22,6 @@ class OpenApi:
         """Give the OpenAPI 3.1 document."""
         document: Mapping[str, Any] = self._hub.document
         jobs: Iterable[str] = document.get("cron", {}).get("jobs", ())
-        return answer(openapi.describe(self._base, checks=document["checks"], series=NAMES, jobs=jobs))
+        settings: Iterable[str] = document.get("settings", {})
+        checks = document["checks"]
+        return answer(openapi.describe(self._base, checks=checks, series=NAMES, jobs=jobs, settings=settings))

@@ -1,17 +1,146 @@
-"""The settings of the platform: each with its value, a secret only with whether it is configured."""
+"""The settings of the platform: each with its value, a secret only with whether it is configured; read and edited."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
 from aiohttp import web
 
-from monitor.outputs.answers import answer
+from monitor.access.caller import Caller
+from monitor.clock import Clock
+from monitor.domain.verdict import instant
+from monitor.outputs import wire
+from monitor.outputs.answers import answer, refusal
+from monitor.outputs.gate import ADDRESS, CALLER
 from monitor.outputs.hub import Hub
+from monitor.secret import Secret
+from monitor.settings.edit import Code, Conflict, Done, Edit, Refusal
+from monitor.settings.editor import REASON, Editor
+
+EDITS, EDITS_S = 10, 60.0
+"""So many edits one caller may try in so many seconds."""
+BODY = f'Send {{"value": "…"}} as JSON, a text, and a "reason" of at most {REASON} characters if there is one to tell.'
+SEEN = 'Say what you have seen: If-Match with the version of the entry in quotes, or "old" where it has no version.'
+REFUSALS: Mapping[Code, tuple[int, str]] = {
+    "no_such_setting": (404, "There is no such setting; /api/v1/settings names those that there are."),
+    "not_editable": (403, "The platform does not let this setting be edited."),
+    "not_allowed": (
+        403,
+        "The platform does not let you edit settings: your account is not active, or its role may not.",
+    ),
+    "invalid_value": (422, "The value is not one that this setting may have; `problem` says why."),
+    "precondition_required": (428, SEEN),
+    "edits_off": (403, "Nothing is edited here: no role to edit by is configured (database.edit_dsn)."),
+    "busy": (503, "Somebody else holds this setting; nothing was written. Try again in a moment."),
+    "database_away": (503, "The database does not answer; nothing was written."),
+    "failed": (503, "The database turned the edit away; nothing was written, and the monitor's log says why."),
+    "unconfirmed": (504, "The connection broke, and the database has not said yet whether it was written; look again."),
+}
 
 
 class Settings:
-    def __init__(self, hub: Hub) -> None:
+    """The addresses about settings; without an `editor` they are only read."""
+
+    def __init__(self, hub: Hub, clock: Clock, editor: Editor | None) -> None:
         self._hub = hub
+        self._clock = clock
+        self._editor = editor
+        self._tried: dict[str, deque[float]] = {}
 
     async def all(self, _: web.Request) -> web.Response:
         """Give every setting by its key; none where the profile expects none."""
         return answer(self._hub.document.get("settings", {}))
+
+    async def edit(self, request: web.Request) -> web.Response:
+        """Give a setting another value, if it is still as the caller has seen it."""
+        caller = request[CALLER]
+        if (wait_s := self._too_soon(caller)) > 0:
+            response = refusal(429, "too_many_edits", f"At most {EDITS} edits in {EDITS_S:g} s; wait a little.")
+            response.headers["Retry-After"] = str(round(wait_s) + 1)
+            return response
+        tags = request.if_match or ()
+        version = int(tags[0].value) if len(tags) == 1 and tags[0].value.isdecimal() and not tags[0].is_weak else None
+        if tags and (version is None or version >= 1 << 63):
+            return refusal(428, "precondition_required", SEEN)
+        body = await _body(request)
+        if body is None:
+            return refusal(400, "bad_request", BODY)
+        value, old, reason = body
+        key = request.match_info["key"]
+        edit = Edit(caller, key, value, version, old, reason=reason, address=request[ADDRESS])
+        outcome = await self._editor.edit(edit) if self._editor is not None else Refusal("edits_off")
+        match outcome:
+            case Done():
+                told = {"key": key, **_known(version=outcome.version), "changed_at": instant(outcome.changed_at)}
+                response = answer(told)
+                if outcome.version is not None:
+                    response.headers["ETag"] = f'"{outcome.version}"'
+                return response
+            case Conflict():
+                now = _known(
+                    value=outcome.value,
+                    configured=outcome.configured,
+                    version=outcome.version,
+                    changed_at=instant(outcome.changed_at) if outcome.changed_at is not None else None,
+                    changed_by=outcome.changed_by,
+                )
+                return refusal(409, "conflict", "Somebody was faster; `current` is what it is now.", current=now)
+            case Refusal():
+                return _refused(outcome)
+
+    async def history(self, request: web.Request) -> web.Response:
+        """Give the edits of one setting, newest first; never a word of a secret."""
+        key = request.match_info["key"]
+        told = await self._editor.history(key) if self._editor is not None else Refusal("edits_off")
+        if isinstance(told, Refusal):
+            return _refused(told)
+        changes = [
+            {
+                "id": one.id,
+                "at": instant(one.at),
+                "by": one.by,
+                **_known(reason=one.reason or None, secret=one.secret or None, old=one.old, new=one.new),
+            }
+            for one in told
+        ]
+        return answer({"key": key, "changes": changes})
+
+    def _too_soon(self, caller: Caller) -> float:
+        """Count one try of this caller; give the seconds that he has to wait first, 0 for none."""
+        now = self._clock.now().mono
+        self._tried = {key: tries for key, tries in self._tried.items() if now - tries[-1] < EDITS_S}
+        tries = self._tried.setdefault(caller.key, deque(maxlen=EDITS))
+        if len(tries) == EDITS and now - tries[0] < EDITS_S:
+            return EDITS_S - (now - tries[0])
+        tries.append(now)
+        return 0.0
+
+
+async def _body(request: web.Request) -> tuple[Secret, Secret | None, str] | None:
+    """Read the new value, the old one where it is told, and the reason; None where they are not what they must be."""
+    try:
+        told: Any = wire.decode(await request.text())
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or told.keys() - {"value", "old", "reason"}:
+        return None
+    value, old, reason = told.get("value"), told.get("old"), told.get("reason", "")
+    if not isinstance(value, str) or not isinstance(old, str | None) or not isinstance(reason, str):
+        return None
+    if len(reason) > REASON:
+        return None
+    return Secret(value), Secret(old) if old is not None else None, reason
+
+
+def _refused(refused: Refusal) -> web.Response:
+    status, words = REFUSALS[refused.code]
+    response = refusal(status, refused.code, words, **_known(problem=refused.problem or None))
+    if refused.code == "busy":
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _known(**told: object) -> dict[str, object]:
+    return {name: value for name, value in told.items() if value is not None}
