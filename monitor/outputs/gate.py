@@ -118,7 +118,11 @@ class Doorkeeper:
             else:
                 caller = self._gate.admit(knock, now)
         except RefusedError as refused:
-            if door.late and refused.code == "sign_in" and not (knock.authorization or "Origin" in request.headers):
+            if (
+                door.late
+                and refused.code == "sign_in"
+                and not (knock.authorization or knock.cookies or "Origin" in request.headers)
+            ):
                 return
             raise
         if caller.level < door.level:

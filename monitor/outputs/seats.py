@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 COME_BACK_S = 10
 TOTAL, PER_ADDRESS, PER_CALLER, UNKNOWN = 1000, 250, 250, 50
+UNKNOWN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,15 @@ class Limits:
     """How many subscribers at most.
 
     `per_address` counts those of one IP address (an untrusted proxy's are all its own), `per_caller` those of one user
-    or token, `unknown` those who have yet to say who they are.
+    or token, `unknown` those who have yet to say who they are, for which they
+    have `unknown_s` seconds.
     """
 
     total: int = TOTAL
     per_address: int = PER_ADDRESS
     per_caller: int = PER_CALLER
     unknown: int = UNKNOWN
+    unknown_s: float = UNKNOWN_S
 
 
 class FullError(Exception):
@@ -37,7 +40,7 @@ class Seats:
     """Counts who has a seat. A seat is taken before anything is awaited: no two can be given the last one."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._by_address: Counter[str] = Counter()
         self._by_caller: Counter[str] = Counter()
         self._taken = 0
@@ -47,9 +50,9 @@ class Seats:
 
     def take(self, address: str) -> None:
         """Take a seat for somebody of this address; raises `FullError`."""
-        if self._closed or self._taken >= self._limits.total:
+        if self._closed or self._taken >= self.limits.total:
             raise FullError
-        if self._by_address[address] >= self._limits.per_address:
+        if self._by_address[address] >= self.limits.per_address:
             raise FullError("from this address")
         self._taken += 1
         self._by_address[address] += 1
@@ -64,7 +67,7 @@ class Seats:
 
     def name(self, caller: str) -> None:
         """Say who has a seat ("": nobody knows yet), to be taken back by `unname`; raises `FullError`."""
-        if self._by_caller[caller] >= (self._limits.per_caller if caller else self._limits.unknown):
+        if self._by_caller[caller] >= (self.limits.per_caller if caller else self.limits.unknown):
             raise FullError("of this caller" if caller else "that have not said who they are")
         self._by_caller[caller] += 1
 

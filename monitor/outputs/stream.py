@@ -23,8 +23,6 @@ INBOUND_BYTES = 4096
 INBOUND_MESSAGES, INBOUND_PER_S = 20, 10.0
 PING_S = 20.0
 """So often a subscriber is pinged; one that lets half of that pass without an answer is gone."""
-AUTH_S = 5.0
-"""So long somebody may take to say who it is."""
 MAY_BE_SAID = "Send subscribe, ping or auth, as JSON text."
 
 
@@ -116,10 +114,11 @@ class Stream:
 
     async def _introduced(self, socket: web.WebSocketResponse, guest: Guest, goodbye: Goodbye) -> bool:
         """Wait for a newcomer's first message, which must say who it is; nothing is told before."""
-        asked = wire.error("sign_in", f"Say who you are: send auth with a token within {AUTH_S:g} s.", fatal=False)
+        within_s = self._company.seats.limits.unknown_s
+        asked = wire.error("sign_in", f"Say who you are: send auth with a token within {within_s:g} s.", fatal=False)
         await socket.send_str(asked.decode())
         try:
-            async with asyncio.timeout(AUTH_S):
+            async with asyncio.timeout(within_s):
                 message = await socket.receive()
         except TimeoutError:
             if goodbye.code:
