@@ -234,10 +234,11 @@ class Platform:
         counselors = [f"Counselor {n}" for n in range(1, 11)]
         return Coverage([CLUSTERS[n // 2] for n in range(10)], counselors, [True] * 10)
 
-    def settings(self) -> Entries:
+    def settings(self, now: float) -> Entries:
         keys = ["anthropic_api_key", "anthropic_model", "intent_llm_enabled", "openai_api_key"]
         secret = [True, False, False, True]
         return Entries(
+            now,
             [f"system.{key}" for key in keys],
             ["", "claude-haiku-4-5-20251001", "true", ""],
             [True] * 4,
@@ -245,6 +246,8 @@ class Platform:
             [True] * 4,
             [1] * 4,
             [self._first] * 4,
+            [""] * 4,
+            [False] * 4,
         )
 
     def triggers(self) -> Catalogue:

@@ -187,7 +187,7 @@ class Replay:
                 return getattr(platform, name)(now, [job.name for job in profile.jobs])
             case "rates":
                 return platform.rates(now, self._since())
-            case "coverage" | "settings" | "triggers" | "statements":
+            case "coverage" | "triggers" | "statements":
                 return getattr(platform, name)()
             case _:
                 return getattr(platform, name)(now)

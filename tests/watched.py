@@ -26,6 +26,10 @@ class Platform:
     def monitor_dsn(self) -> str:
         return self.postgres.dsn(self.database, schema.MONITOR)
 
+    @property
+    def editor_dsn(self) -> str:
+        return self.postgres.dsn(self.database, schema.EDITOR)
+
     async def write(self, sender: str = "user", *, count: int = 1, ago_s: float = 0.0, quietly: bool = False) -> None:
         """Insert messages of one sender, so many seconds ago; `quietly` past every trigger, as a restore would."""
         async with self.connection.transaction():

@@ -10,10 +10,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def text(*, dsn: str, broker: str, broker_secret: Path, flags: Path, services: Mapping[str, Mapping[str, str]]) -> str:
-    """Write it; a service is described by the key of its kind: `url` for http, `address` for the rest."""
+def text(
+    *,
+    dsn: str,
+    broker: str,
+    broker_secret: Path,
+    flags: Path,
+    services: Mapping[str, Mapping[str, str]],
+    edit_dsn: str | None = None,
+    edit_password: Path | None = None,
+) -> str:
+    """Write it; a service is described by the key of its kind: `url` for http, `address` for the rest.
+
+    Settings can be edited where `edit_dsn` says by which role, whose password is in the file `edit_password`.
+    """
+    database = {"dsn": dsn}
+    if edit_dsn is not None and edit_password is not None:
+        database |= {"edit_dsn": edit_dsn, "edit_password_file": str(edit_password)}
     sections = {
-        "database": {"dsn": dsn},
+        "database": database,
         "broker": {"url": broker, "secret_file": str(broker_secret)},
         "flags": {"path": str(flags)},
         **{f"services.{name}": place for name, place in services.items()},

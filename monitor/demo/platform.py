@@ -25,7 +25,7 @@ from monitor.demo.mischief import Mischief
 from monitor.demo.port import free_ports
 from monitor.demo.postgres import EmbeddedPostgres
 from monitor.demo.rhythm import PLACE, Rhythm
-from monitor.demo.state import BROKER_SECRET, PASSWORD
+from monitor.demo.state import BROKER_SECRET, EDIT_PASSWORD, PASSWORD
 from monitor.demo.surroundings import PORTS, Surroundings
 from monitor.demo.traffic import Traffic
 from monitor.errors import MonitorError
@@ -100,7 +100,7 @@ async def _live(options: Options, clock: Clock) -> None:
         await postgres.start_beside()
         _log.info("postgres.started", port=postgres.port, version=postgres.programs.version, pid=postgres.pid)
         broker_class = loop.run_in_executor(None, _load_broker)
-        since = await _furnish(postgres, held.secret(PASSWORD), rhythm, clock, (everything, early) if early else None)
+        since = await _furnish(postgres, held, rhythm, clock, (everything, early) if early else None)
         await beside.valkey.answers()
         dsn = postgres.dsn(schema.DATABASE, schema.OWNER)
         broker = (await broker_class)(dsn, held.secret(BROKER_SECRET), ports["broker"])
@@ -161,7 +161,7 @@ def _load_broker() -> type[DemoBroker]:
 
 async def _furnish(
     postgres: EmbeddedPostgres,
-    password: str,
+    held: state.State,
     rhythm: Rhythm,
     clock: Clock,
     early: tuple[history.Gap, asyncio.Future[history.History]] | None,
@@ -170,7 +170,7 @@ async def _furnish(
 
     Gives the instant at which the past ends.
     """
-    await schema.create_database(postgres, password)
+    await schema.create_database(postgres, held.secret(PASSWORD))
     owner = await schema.connect(postgres.dsn(schema.DATABASE, schema.OWNER), schema.OWNER_SESSION)
     superuser = await schema.connect(postgres.dsn(schema.DATABASE), "huph-demo history")
     try:
@@ -185,6 +185,7 @@ async def _furnish(
         _log.info("history.written", since=gap.begin.isoformat(), messages=len(drawn.messages))
         await schema.create_triggers(owner)
         await schema.grant_monitor(superuser)
+        await schema.grant_editor(superuser, held.secret(EDIT_PASSWORD))
         return gap.end
     finally:
         owner.terminate()

@@ -18,11 +18,15 @@ DATABASE = "huph"
 OWNER = "huph_app"
 OWNER_SESSION = "huph-api"  # the application_name of the platform's own sessions
 MONITOR = "huph_monitor"
+EDITOR = "huph_monitor_editor"
 TIMEOUT = 10.0
 
 _HERE = Path(__file__).parent
-# The very file that an operator runs on a real platform: the demo proves it at every start.
-MONITOR_ROLE = _HERE.parent / "profiles" / "huph" / "sql" / "role.sql"
+# The very files that an operator runs on a real platform: the demo proves them at every start.
+_SQL = _HERE.parent / "profiles" / "huph" / "sql"
+MONITOR_ROLE = _SQL / "monitor_role.sql"
+EDIT_SETTING = _SQL / "edit_setting.sql"
+CHANGES = _SQL / "monitor_changes.sql"
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,8 @@ async def create_database(postgres: EmbeddedPostgres, password: str) -> None:
     server = await connect(postgres.dsn(), "huph-demo")
     try:
         if not await server.fetchval("select 1 from pg_roles where rolname = $1", OWNER):
-            # Utility statements take no parameters; quote_literal knows the rules.
-            secret = await server.fetchval("select quote_literal($1)", password)
-            await server.execute(f"create role {OWNER} login password {secret}")
+            await server.execute(f"create role {OWNER} login")
+            await _set_password(server, OWNER, password)
         if not await server.fetchval("select 1 from pg_database where datname = $1", DATABASE):
             await server.execute(f"create database {DATABASE} owner {OWNER}")
     finally:
@@ -95,3 +98,16 @@ async def grant_monitor(superuser: asyncpg.Connection) -> None:
     await superuser.execute(MONITOR_ROLE.read_text("utf-8"))
     if "pg_stat_statements" in await superuser.fetchval("show shared_preload_libraries"):
         await superuser.execute("create extension if not exists pg_stat_statements")
+
+
+async def grant_editor(superuser: asyncpg.Connection, password: str) -> None:
+    """Let the monitor edit settings, by a role of its own, and tell it what changes there and among the users."""
+    for script in (EDIT_SETTING, CHANGES):
+        await superuser.execute(script.read_text("utf-8"))
+    await _set_password(superuser, EDITOR, password)
+
+
+async def _set_password(server: asyncpg.Connection, role: str, password: str) -> None:
+    # Utility statements take no parameters; quote_literal knows the rules.
+    secret = await server.fetchval("select quote_literal($1)", password)
+    await server.execute(f"alter role {role} password {secret}")

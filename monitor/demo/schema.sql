@@ -70,8 +70,11 @@ create table if not exists audit_log (
     actor text not null,
     action text not null,
     subject text not null,
+    detail jsonb,
     at timestamptz not null default now()
 );
+-- For a demo that was made before there were details.
+alter table audit_log add column if not exists detail jsonb;
 
 -- What every HUPH has from its first day. The secrets are plainly none.
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PASSWORD = "password"  # noqa: S105  the name of a file, that of PostgreSQL's
+EDIT_PASSWORD = "edit-password"  # noqa: S105  likewise: of the role that edits settings
 BROKER_SECRET = "broker-secret"  # noqa: S105  likewise: what signs the tokens towards the broker
 
 

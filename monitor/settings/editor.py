@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import structlog
 
 from monitor.database import Session, Target
-from monitor.domain.checks.settings import LONGEST, Setting
+from monitor.domain.checks.settings import LONGEST, TOKEN, Setting, actor
 from monitor.domain.quoting import quoted
 from monitor.domain.typed import canonical
 from monitor.errors import ProfileError
@@ -164,8 +164,7 @@ class Editor:
 
 def _name(edit: Edit) -> str:
     """Give the name that the audit log has of who edits."""
-    name = quoted(edit.caller.name)
-    return f"token:{name}" if edit.caller.kind == "token" else name
+    return actor(f"{TOKEN}{edit.caller.name}" if edit.caller.kind == "token" else edit.caller.name)
 
 
 def _arguments(setting: Setting, edit: Edit) -> tuple[object, ...]:
@@ -217,13 +216,13 @@ def _outcome(setting: Setting, edited: Edited) -> Done | Conflict | Refusal | No
         return Conflict(
             edited.version,
             edited.changed_at,
-            quoted(edited.changed_by) if edited.changed_by else None,
+            actor(edited.changed_by) if edited.changed_by else None,
             quoted(canonical(setting.type, value) or value, LONGEST) if value is not None else None,
             edited.configured if value is None else None,
         )
     if code := REFUSED.get(edited.outcome):
         return Refusal(code)
-    log.warning("setting.failed", error="edit_setting.sql: gives no outcome that is known")
+    log.warning("setting.failed", key=setting.key, error="edit_setting.sql: gives no outcome that is known")
     return None
 
 
@@ -233,7 +232,7 @@ def _changes(trail: Trail) -> tuple[Change, ...]:
         Change(
             one,
             at,
-            quoted(by),
+            actor(by),
             quoted(reason, REASON),
             secret,
             quoted(old, LONGEST) if told and not secret else None,

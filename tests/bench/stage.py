@@ -22,6 +22,7 @@ async def furnish(server: EmbeddedPostgres) -> asyncpg.Connection:
     await schema.create_tables(connection)
     await schema.create_triggers(connection)
     await schema.grant_monitor(connection)
+    await schema.grant_editor(connection, "unused")
     await connection.execute(
         "insert into conversations (user_id, cluster_id, handled_by)"
         " select (select min(id) from users where role = 'user'), (select min(id) from clusters), handler"

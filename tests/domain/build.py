@@ -196,7 +196,7 @@ def probe(service: str = "dify", outcome: str = "answered", ms: float | None = 2
 
 
 def entries(value: str = "claude-haiku") -> Entries:
-    return Entries(["system.model"], [value], [True], [False], [True], [1], [NOON - 60])
+    return Entries(NOON, ["system.model"], [value], [True], [False], [True], [1], [NOON - 60], [""], [False])
 
 
 def jobs(now: float = NOON, *, ago: float = 60.0, fails: int = 0, error: str = "") -> Jobs:

@@ -48,7 +48,7 @@ async def entries(held, expected=(), secrets=()):
     rows, _ = await held.ask(SETTINGS.sql, list(expected), list(secrets))
     facts = SETTINGS.read(rows)
     assert facts.key == sorted(facts.key)
-    names = ("value", "configured", "secret", "editable", "version", "changed_at")
+    names = ("value", "configured", "secret", "editable", "version", "changed_at", "changed_by", "audited")
     return {key: {name: getattr(facts, name)[n] for name in names} for n, key in enumerate(facts.key)}
 
 
@@ -121,7 +121,6 @@ DENIED = [
     "select key from system_settings",
     "select length(value) from system_settings",
     "select email from users",
-    "select role from users",
     "select * from users",
     "select assigned_at from cluster_assignments",
     "update huph_monitor_settings set key = 'x'",

@@ -130,6 +130,7 @@ def _platform(at: At, chance: random.Random) -> Any:
             read,
             Flags("file", "/opt/huph/.env", chance.choice(["absent", "unreadable"])),
             Entries(
+                at.wall,
                 KEYS,
                 [chance.choice(["claude-haiku", "gpt"]), "", "blue"],
                 [True, active, True],
@@ -137,6 +138,8 @@ def _platform(at: At, chance: random.Random) -> Any:
                 [True, True, False],
                 [3, 0, 1],
                 changed,
+                [chance.choice(["", "Sari"]), "", "token:ci"],
+                [chance.choice([True, False]), False, True],
             ),
         ]
     )

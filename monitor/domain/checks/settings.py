@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from monitor.domain.quoting import quoted
@@ -21,6 +21,8 @@ LONGEST = 2000
 """So many characters a value has at most where the profile does not say less; no more are read of one."""
 UNAUDITED_S = 86_400.0
 """How long a change without a record is told."""
+TOKEN = "token:"
+"""What the names of services begin with in the audit log."""
 UNPRINTED = {"Cc", "Cs", "Zl", "Zp"}
 """No value has characters of these categories (Unicode, 4.5): controls, halves of pairs, separators of lines."""
 
@@ -70,6 +72,12 @@ class Setting:
         return (self.minimum is None or number >= self.minimum) and (self.maximum is None or number <= self.maximum)
 
 
+def actor(name: str) -> str:
+    """Give the name of who edits as it can be shown: the name of a token is none."""
+    kind, token, rest = name.rpartition(TOKEN)
+    return f"{token}{quoted(rest)}" if token and not kind else quoted(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Entries:
     """Columns of settings.sql, one element per key, in the order of keys; `value` is "" for what is secret.
@@ -117,10 +125,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The last answer, and the monotonic second at which it came."""
+    """The last answer, without the values of secrets; `ahead` is the database's clock less the monotonic one."""
 
-    entries: Entries
-    mono: float
+    entries: tuple[Entry, ...]
+    ahead: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +148,14 @@ class Settings:
         return Judgement(None, detail={setting.key: _unseen(setting) for setting in self.expected})
 
     def judge(self, facts: object, previous: Judgement[Seen | None], at: At) -> Judgement[Seen | None]:
-        seen = Seen(facts, at.mono) if isinstance(facts, Entries) else previous.memory
+        seen = previous.memory
+        if isinstance(facts, Entries):
+            secrets = {setting.key for setting in self.expected if setting.secret}
+            seen = Seen(tuple(_rows(facts, secrets)), facts.now - at.mono)
         if seen is None:
             return previous
-        now = seen.entries.now + at.mono - seen.mono
-        found = {entry.key: entry for entry in _rows(seen.entries)}
+        now = at.mono + seen.ahead
+        found = {entry.key: entry for entry in seen.entries}
         lasting = [left for entry in found.values() if (left := entry.unaudited_for(now)) > 0]
         detail: dict[str, object] = {}
         reasons: dict[str, Reason] = {}
@@ -167,12 +178,14 @@ class Settings:
         return Judgement(seen, reasons=tuple(reasons.values()), detail=detail, holds_until=holds_until)
 
 
-def _rows(facts: Entries) -> list[Entry]:
+def _rows(facts: Entries, secrets: set[str]) -> list[Entry]:
+    """Give the rows; either word, the platform's or the profile's, is enough to leave a value where it is."""
     columns = (
         facts.key, facts.value, facts.configured, facts.secret, facts.editable, facts.version, facts.changed_at,
         facts.changed_by, facts.audited,
     )  # fmt: skip
-    return [Entry(*row) for row in zip(*columns, strict=True)]
+    rows = [Entry(*row) for row in zip(*columns, strict=True)]
+    return [replace(row, value="", secret=True) if row.secret or row.key in secrets else row for row in rows]
 
 
 def _unseen(setting: Setting) -> dict[str, object]:
@@ -201,7 +214,7 @@ def _problem(setting: Setting, entry: Entry | None) -> str:
     """Say what is wrong with an expected key, in the catalogue's word; "" when nothing is."""
     if entry is None or not entry.configured:
         return ("absent" if entry is None else "not_configured") if setting.needed else ""
-    return "" if setting.secret or entry.secret else setting.problem(entry.value)
+    return "" if entry.secret else setting.problem(entry.value)
 
 
 def _form(setting: Setting) -> dict[str, object]:
@@ -224,7 +237,6 @@ def _shown(setting: Setting, entry: Entry | None) -> dict[str, object]:
     shown: dict[str, object] = {}
     configured = entry is not None and entry.configured
     if setting.secret or (entry is not None and entry.secret):
-        # Either word is enough; whatever came along as the value is left where it is.
         shown |= {"secret": True, "configured": configured}
     elif entry is not None and configured:
         written = canonical(setting.type, entry.value)
@@ -237,5 +249,5 @@ def _shown(setting: Setting, entry: Entry | None) -> dict[str, object]:
     if entry is not None and entry.changed_at > 0:
         shown["changed_at"] = instant(entry.changed_at)
     if entry is not None and entry.changed_by:
-        shown["changed_by"] = quoted(entry.changed_by)
+        shown["changed_by"] = actor(entry.changed_by)
     return shown
