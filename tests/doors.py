@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from monitor.access.caller import Caller, Level, RefusedError
 from monitor.access.gate import ANYBODY, Gate
 from monitor.access.rules import Rules
 from monitor.clock import Clock
@@ -15,9 +16,31 @@ from monitor.outputs.joining import Company
 from monitor.outputs.seats import Limits, Seats
 
 
+class Words:
+    """Tokens that everybody knows: read, stream, edit."""
+
+    def find(self, text: str, _: float) -> Caller:
+        """Give the caller whose level the token names; raises `RefusedError`."""
+        if text not in {"read", "stream", "edit"}:
+            raise RefusedError("sign_in")
+        return Caller("token", text, Level[text.upper()])
+
+    def standing(self, _: Caller, __: float) -> None:
+        """Let everybody stay."""
+
+
 def open_gate() -> Gate:
-    """Make a gate at which nobody is asked who they are, as with `access.open = true`."""
-    return Gate(Rules(open=True))
+    """Make a gate at which nobody is asked who they are, as with `access.open = true`; three words are tokens."""
+    return Gate(Rules(open=True), tokens=Words())
+
+
+def shut_gate() -> Gate:
+    """Make a gate that knows nobody but the three words."""
+    return Gate(Rules(sign_in_url="/login"), tokens=Words())
+
+
+EDITING = {"Authorization": "Bearer edit", "X-Huph-Monitor": "1", "Content-Type": "application/json"}
+"""What somebody who may edit sends."""
 
 
 def company(clock: Clock, limits: Limits) -> Company:

@@ -143,7 +143,7 @@ class Server:
             Door("GET", f"{base_path}metrics", Level.READ, Metrics(hub, clock).scrape),
             Door("GET", base_path, Level.READ, page.index, page=True),
             # The page's own files are everybody's: what they show comes by the addresses above.
-            Door("GET", f"{base_path}{{path:.+}}", Level.PUBLIC, page.asset),
+            Door("GET", f"{base_path}{{path:(?!api/).+}}", Level.PUBLIC, page.asset),
         ):
             keeper.open(application, door)
         if base_path != "/":

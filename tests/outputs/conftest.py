@@ -13,6 +13,7 @@ import pytest
 import websockets
 
 from monitor import config, plan
+from monitor.access.gate import Gate
 from monitor.domain.board import Board
 from monitor.domain.change import Change
 from monitor.domain.connection import Answer, Pulse
@@ -20,6 +21,8 @@ from monitor.domain.signal import Event, Sample, Signal
 from monitor.engine import Engine
 from monitor.outputs.hub import Hub
 from monitor.outputs.server import Server
+from monitor.settings.edit import Change as Past
+from monitor.settings.edit import Conflict, Done, Edit, Refusal
 from tests.doors import open_gate
 from tests.fakes import FakeClock, Recorder
 from tests.outputs import whole
@@ -55,10 +58,30 @@ class Port:
             return response.status, await response.json()
 
 
+class Desk:
+    """An editor without a database: an edit ends as `ends` says for its value, and is kept in `edits_seen`."""
+
+    edits = True
+
+    def __init__(self) -> None:
+        self.ends: dict[str, Done | Conflict | Refusal] = {}
+        self.edits_seen: list[Edit] = []
+
+    async def edit(self, edit: Edit) -> Done | Conflict | Refusal:
+        self.edits_seen.append(edit)
+        if edit.key not in whole.SETTINGS:
+            return Refusal("no_such_setting")
+        return self.ends.get(edit.value.reveal(), Done(4, 1_780_000_000.0))
+
+    async def history(self, key: str) -> tuple[Past, ...] | Refusal:
+        return whole.PAST if key in whole.SETTINGS else Refusal("no_such_setting")
+
+
 class Window(Port):
     """A server that shows one document, which nobody changes but the test; `series` are those that can be read."""
 
-    def __init__(self, web_folder: Path | None, base_path: str, document: Json) -> None:
+    def __init__(self, web_folder: Path | None, base_path: str, document: Json, *, gate: Gate | None = None) -> None:
+        self.desk = Desk()
         self.clock = FakeClock()
         self.series = dict(whole.SERIES)
         self.hub = Hub(document, lambda: whole.EVIDENCE, self.clock, coalesce_s=0)
@@ -66,7 +89,8 @@ class Window(Port):
             hub=self.hub,
             read_series=self.series.get,
             clock=self.clock,
-            gate=open_gate(),
+            gate=gate if gate is not None else open_gate(),
+            editor=self.desk,
             host="127.0.0.1",
             port=0,
             base_path=base_path,

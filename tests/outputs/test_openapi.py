@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +14,12 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from monitor import __version__
 from monitor.domain.document import ORDER
 from monitor.outputs import forms
-from monitor.outputs.openapi import REFUSALS
+from monitor.outputs.operation import ALLOWED, REFUSALS
 from monitor.outputs.routes.health import FAIL_ON
 from monitor.outputs.routes.series import NAMES
 from monitor.outputs.schema import HEAD
+from monitor.settings.edit import Conflict, Refusal
+from tests.doors import EDITING
 from tests.outputs import whole
 from tests.outputs.form import Form, references
 from tests.outputs.weather import weather
@@ -30,10 +33,11 @@ async def described(port: Any) -> Json:
     return document
 
 
-def operations(document: Json) -> Iterator[tuple[str, Json]]:
+def operations(document: Json, *, method: str = "get") -> Iterator[tuple[str, Json]]:
     for path, item in document["paths"].items():
-        assert list(item) == ["get"]
-        yield path, item["get"]
+        [only] = item
+        if only == method:
+            yield path, item[only]
 
 
 # The document itself.
@@ -52,6 +56,8 @@ async def test_references(show):
     """Each reference leads somewhere, and each component is referred to."""
     document = await described(await show())
     wanted = set(references(document))
+    schemes = document["components"].pop("securitySchemes")
+    assert {name for one in document["security"] for name in one} == schemes.keys()
     there = {f"#/components/{kind}/{name}" for kind, parts in document["components"].items() for name in parts}
     assert wanted == there
 
@@ -79,7 +85,8 @@ async def test_routes(show, base):
     not_rest = {"/", "/{path}", "/api/v1/stream", "/api/v1/events"} | ({base.rstrip("/")} - {""})
     assert not_rest <= served
     assert set(document["paths"]) == served - not_rest
-    assert len({operation["operationId"] for _, operation in operations(document)}) == len(document["paths"])
+    found = [one for method in ("get", "patch", "post") for _, one in operations(document, method=method)]
+    assert len({operation["operationId"] for operation in found}) == len(found) == len(document["paths"])
 
 
 async def test_names(show, stage):
@@ -92,6 +99,7 @@ async def test_names(show, stage):
         "/api/v1/checks/{name}": [list(ORDER)],
         "/api/v1/series/{name}": [list(NAMES)],
         "/api/v1/cron/{job}/runs": [list(whole.JOBS)],
+        "/api/v1/settings/{key}/history": [list(whole.SETTINGS)],
     }
     without = dict(operations(await described(await show(cron=None))))
     assert "enum" not in without["/api/v1/cron/{job}/runs"]["parameters"][0]["schema"]
@@ -117,7 +125,7 @@ async def test_answers(show):
         parameters = [one for one in operation.get("parameters", ()) if one["in"] == "path"]
         names = parameters[0]["schema"]["enum"] if parameters else [""]
         for name in names:
-            address = path.replace("{name}", name).replace("{job}", name).removeprefix("/")
+            address = path.replace("{name}", name).replace("{job}", name).replace("{key}", name).removeprefix("/")
             if path == "/metrics":
                 continue
             status, said = await window.get(address)
@@ -160,40 +168,110 @@ def test_form_sees():
     assert form.unused(schema, {"a": 1, "b": {"c": 1}}) == []
 
 
+def tries(document: Json) -> Iterator[tuple[str, str, str, Json]]:
+    """Give what goes wrong: method, path, the described path, and what is sent."""
+    for path, described_as in [
+        ("api/v1/health?fail_on=x", "/api/v1/health"),
+        ("api/v1/checks/x", "/api/v1/checks/{name}"),
+        ("api/v1/series/x", "/api/v1/series/{name}"),
+        ("api/v1/series/messages", "/api/v1/series/{name}"),
+        ("api/v1/cron/x/runs", "/api/v1/cron/{job}/runs"),
+        ("api/v1/cron/follow_up/runs", "/api/v1/cron/{job}/runs"),
+        ("api/v1/settings/x/history", "/api/v1/settings/{key}/history"),
+    ]:
+        yield "GET", path, described_as, {}
+    for path in document["paths"]:
+        named = path.removeprefix("/").replace("{name}", "db").replace("{job}", "x").replace("{key}", "x")
+        yield "PUT", named, path, {}
+        yield "GET", named, path, {"headers": {"Host": "evil.example"}}
+        yield "GET", named, path, {"headers": {"Authorization": "Bearer wrong", "X-Forwarded-For": "10.0.0.1"}}
+    one, key = "/api/v1/settings/{key}", next(iter(whole.SETTINGS))
+    body = json.dumps({"value": "new", "reason": "r"})
+    known = {**EDITING, "If-Match": '"3"'}
+    for path, sent in [
+        (f"api/v1/settings/{key}", {"headers": known, "data": "{"}),
+        (f"api/v1/settings/{key}", {"headers": {**known, "Authorization": "Bearer stream"}, "data": body}),
+        (f"api/v1/settings/{key}", {"headers": {**known, "Content-Type": "text/plain"}, "data": body}),
+        (f"api/v1/settings/{key}", {"headers": {**known, "If-Match": "*"}, "data": body}),
+        (f"api/v1/settings/{key}", {"headers": known, "data": json.dumps({"value": "x" * (64 << 10)})}),
+        ("api/v1/settings/x", {"headers": known, "data": body}),
+        *(
+            (f"api/v1/settings/{key}", {"headers": known, "data": json.dumps({"value": value})})
+            for value in ("invalid", "busy", "unconfirmed", "ten", "eleven", "twelve", "thirteen")
+        ),
+    ]:
+        yield "PATCH", path, one, sent
+
+
 async def test_refusals(show):
     """Every status that an address can answer is described, with the form that its errors have."""
     window = await show()
     document = await described(window)
     form = Form(document)
     window.series.clear()
+    window.desk.ends = {
+        "invalid": Refusal("invalid_value", "pattern"),
+        "busy": Refusal("busy"),
+        "unconfirmed": Refusal("unconfirmed"),
+    }
     met = set()
-    for method, path, described_as in [
-        ("GET", "api/v1/health?fail_on=x", "/api/v1/health"),
-        ("GET", "api/v1/checks/x", "/api/v1/checks/{name}"),
-        ("GET", "api/v1/series/x", "/api/v1/series/{name}"),
-        ("GET", "api/v1/series/messages", "/api/v1/series/{name}"),
-        ("GET", "api/v1/cron/x/runs", "/api/v1/cron/{job}/runs"),
-        ("GET", "api/v1/cron/follow_up/runs", "/api/v1/cron/{job}/runs"),
-        *(
-            ("POST", path.removeprefix("/").replace("{name}", "db").replace("{job}", "x"), path)
-            for path in document["paths"]
-        ),
-        *(("GET", path.removeprefix("/"), path) for path in document["paths"]),
-    ]:
-        foreign = method == "GET" and path == described_as.removeprefix("/")
-        headers = {"Host": "evil.example"} if foreign else {}
-        async with window.http.request(method, window.url + path, headers=headers) as response:
+    for method, path, described_as, sent in tries(document):
+        async with window.http.request(method, window.url + path, **sent) as response:
+            if response.status < 400:
+                continue
             said = await response.json()
-            answer = document["paths"][described_as]["get"]["responses"][str(response.status)]
+            [operation] = document["paths"][described_as].values()
+            answer = operation["responses"][str(response.status)]
             refusal = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
             assert form.problems(refusal["content"]["application/json"]["schema"], said) == []
-            for name, header in refusal.get("headers", {}).items():
-                assert response.headers[name] == header["schema"]["const"]
+            if response.status == 405:
+                assert response.headers["Allow"] in ALLOWED
             met.add((response.status, said["error"]["code"]))
             assert response.headers["Cache-Control"] == "no-store"
     statuses = {status for status, _ in met}
     assert statuses == REFUSALS.keys() - {500}
     assert {(status, code) for status, (_, code, _) in REFUSALS.items() if status != 500} <= met
+
+
+async def test_edits(show):
+    """An edit is answered in the form that is described, however it ends, and so is the history."""
+    window = await show()
+    document = await described(window)
+    form, [key, *_] = Form(document), whole.SETTINGS
+    responses = document["paths"]["/api/v1/settings/{key}"]["patch"]["responses"]
+    conflict = Conflict(4, 1_780_000_000.0, "Sari", "theirs", None)
+    secret = Conflict(4, 1_780_000_000.0, "Sari", None, configured=True)
+    window.desk.ends = {"conflict": conflict, "secret": secret}
+    answers = []
+    for value, status in (("new", 200), ("conflict", 409), ("secret", 409)):
+        sent = {"headers": {**EDITING, "If-Match": '"3"'}, "data": json.dumps({"value": value, "reason": "why"})}
+        async with window.http.patch(f"{window.url}api/v1/settings/{key}", **sent) as response:
+            said = await response.json()
+            assert (response.status, response.headers.get("ETag")) == (status, '"4"' if status == 200 else None)
+            assert form.problems(responses[str(status)]["content"]["application/json"]["schema"], said) == []
+            answers.append(said)
+    assert answers[1]["error"]["current"]["value"] == "theirs"
+    assert answers[2]["error"]["current"].keys() == {"configured", "version", "changed_at", "changed_by"}
+    assert form.unused({"$ref": "#/components/schemas/SettingConflict"}, *answers[1:]) == []
+    [edit, *_] = window.desk.edits_seen
+    assert (edit.key, edit.version, edit.reason, edit.address) == (key, 3, "why", "127.0.0.1")
+    assert (edit.value.reveal(), edit.caller.name) == ("new", "edit")
+    _, past = await window.get(f"api/v1/settings/{key}/history")
+    assert form.unused({"$ref": "#/components/schemas/SettingHistory"}, past) == []
+    wish = {"origin": "https://admin.example", "agent": "browser"}
+    async with window.http.post(f"{window.url}api/v1/stream-ticket", headers=EDITING, json=wish) as response:
+        assert response.status == 201
+        assert form.problems({"$ref": "#/components/schemas/Ticket"}, await response.json()) == []
+
+
+async def test_session_form(show):
+    """Who asks is told in the form that is described."""
+    document = await described(await show())
+    form = Form(document)
+    told = {"kind": "user", "name": "Sari", "role": "super_admin", "level": "edit", "edits": True}
+    told["expires_at"] = "2026-01-01T00:00:00.000Z"
+    assert form.problems({"$ref": "#/components/schemas/Session"}, told) == []
+    assert form.unused({"$ref": "#/components/schemas/Session"}, told) == []
 
 
 def test_examples():

@@ -133,7 +133,7 @@ async def test_no_such_file(stage, path):
     """Nothing but the built files is served; the rest is a 404 in JSON."""
     async with stage.http.get(URL(stage.url + path, encoded=True)) as response:
         assert response.status == 404
-        assert await response.json() == {"error": {"code": "not_found", "message": "There is no such file."}}
+        assert (await response.json())["error"]["code"] == "not_found"
 
 
 def test_not_built(tmp_path: Path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.settings.edit import Change
+
 Json = dict[str, Any]
 EARLY, LATE = "2026-05-28T19:00:00.000Z", "2026-05-28T20:26:30.000Z"
 AGE_S = 10.0
@@ -264,7 +266,13 @@ SETTINGS: Json = {
         "version": 2,
         "changed_at": EARLY,
     },
-    "system.tone": {"verdict": "ok", "type": "choice", "choices": ["formal", "warm"], "editable": True, "value": "warm"},
+    "system.tone": {
+        "verdict": "ok",
+        "type": "choice",
+        "choices": ["formal", "warm"],
+        "editable": True,
+        "value": "warm",
+    },
     "system.intent_llm_enabled": {"verdict": "ok", "type": "bool", "editable": False, "value": "true"},
     "system.anthropic_api_key": {
         "verdict": "warn",
@@ -345,3 +353,8 @@ SERIES: Json = {
     },
     "cron_runs:nightly_sync": {"job": "nightly_sync", "as_of": LATE, "runs": []},
 }
+PAST = (
+    Change("12", 1_780_000_000.0, "Sari", "cheaper", secret=False, old="claude-opus", new="claude-haiku"),
+    Change("7", 1_770_000_000.0, "token:deploy", "", secret=True),
+)
+"""Edits of a setting, newest first."""
