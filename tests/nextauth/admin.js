@@ -88,12 +88,14 @@ const head = ({ statusCode, statusMessage, rawHeaders }) => {
 /** Joins both sockets once the daemon has switched protocols (RFC 9110, 7.8); a refusal is passed on as it is. */
 function upgrade(request, socket, first) {
   const asked = passed(request);
+  socket.on("error", () => asked.destroy());
   asked.on("upgrade", (answer, other, early) => {
     socket.write(head(answer));
     socket.write(early);
     other.write(first);
     socket.pipe(other).pipe(socket);
-    for (const one of [socket, other]) one.on("error", () => (socket.destroy(), other.destroy()));
+    socket.on("close", () => other.destroy());
+    other.on("error", () => socket.destroy());
   });
   asked.on("response", (answer) => {
     socket.write(head(answer));

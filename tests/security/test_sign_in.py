@@ -120,7 +120,7 @@ async def test_browser(admin, daemon, tab, version):
     assert response.status == 401
     assert await asked(tab, "health") == (401, ANY)
     status, refusal = await asked(tab, "session")
-    assert (status, refusal["error"]["code"], refusal["sign_in_url"]) == (401, "sign_in", SIGN_IN)
+    assert (status, refusal["error"]["code"], refusal["error"]["sign_in_url"]) == (401, "sign_in", SIGN_IN)
     await fill(tab, admin, version, "ayu@example.org")
     await tab.wait_for_selector('html[data-link="live"]')
     await expect(tab.locator(".check#db")).to_have_attribute("data-verdict", "ok")
