@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import structlog
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TIMEOUT = 30.0  # seconds; to mend a crash is to wait for PostgreSQL's recovery
+_LINK_TIMEOUT = 3.0  # seconds; a daemon that is told to stop waits for whoever asks
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,6 +45,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands.add_parser("run", help="run it (the default)", parents=[place, choices]).set_defaults(call=run)
     asked = commands.add_parser("info", help="say where the running demo is to be found", parents=[place])
     asked.add_argument("--json", action="store_true", help="as JSON, with everything that a test needs")
+    asked.add_argument(
+        "--as", dest="user", metavar="ROLE", help="sign in as: super_admin (the default), system_admin, counselor"
+    )
+    asked.add_argument("--to", metavar="URL", help="the page to sign in to (the last one; at first that of port 8787)")
     asked.set_defaults(call=info)
     commands.add_parser("list", help="list the kinds of break", parents=[place]).set_defaults(call=list_kinds)
     breaking = commands.add_parser("break", help="break something", parents=[place])
@@ -73,12 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
 def info(arguments: argparse.Namespace) -> int:
     def answer() -> None:
         found = state.running(vars(arguments).get("state"))
-        facts = {"dsn": found["dsn"], **_ask(found, "GET", "info")}
+        login = link(found, arguments.user, arguments.to)
+        facts = {"dsn": found["dsn"], "login": login, **_ask(found, "GET", "info")}
         if arguments.json:
             sys.stdout.write(json.dumps(facts, indent=2) + "\n")
             return
         broken = ", ".join(facts["broken"]) or "nothing"
         rows = {
+            "login": facts["login"],
             "buttons": facts["control"],
             "config": facts["config"],
             "dsn": facts["monitor_dsn"],
@@ -90,6 +98,16 @@ def info(arguments: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{name:8} {value}\n" for name, value in rows.items())
 
     return _saying_errors(answer)
+
+
+def link(found: dict[str, Any], role: str | None = None, page: str | None = None) -> str:
+    """Ask a running demo for a one-time link that signs in, as its super_admin unless told otherwise.
+
+    Raises `MonitorError` where it does not answer, and for a role or a page that it does not know.
+    """
+    asked = {word: value for word, value in (("as", role), ("to", page)) if value is not None}
+    told: str = _ask(found, "POST", f"login?{urlencode(asked)}", _LINK_TIMEOUT)["login"]
+    return told
 
 
 def list_kinds(arguments: argparse.Namespace) -> int:
@@ -117,18 +135,21 @@ def _press(arguments: argparse.Namespace, button: str) -> int:
     return _saying_errors(answer)
 
 
-def _ask(found: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+def _ask(found: dict[str, Any], method: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
     address = found["control"] + path
     request = urllib.request.Request(address, method=method, headers={"X-Demo": "1"})  # noqa: S310  http, from our own file
     # A proxy of the environment must not be asked for an address of this machine.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(request, timeout=_TIMEOUT) as response:
+        with direct.open(request, timeout=timeout) as response:
             answer: dict[str, Any] = json.load(response)
             return answer
     except urllib.error.HTTPError as error:
-        said = json.load(error)["error"]
-        raise (_UsageError if error.code == 404 else MonitorError)(said) from error
+        try:
+            said = json.load(error)["error"]
+        except (ValueError, KeyError, TypeError):
+            raise MonitorError(f"The demo has no {address}: it is of another version; start it anew.") from error
+        raise (_UsageError if error.code in {400, 404} else MonitorError)(said) from error
     except OSError as error:
         raise MonitorError(f"The demo does not answer at {address}: {error}") from error
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from monitor import config, logs
 from monitor.app import App
+from monitor.cli.demo import link
 from monitor.demo import state
 from monitor.domain.checks.feature_flags import FlagSettings
 from monitor.errors import MonitorError
@@ -50,10 +51,10 @@ def call(arguments: argparse.Namespace) -> int:
         return 0
     logs.configure()
     with _demo() as told:
-        return _serve(config.load(Path(told["config"]), os.environ, overrides), told["control"])
+        return _serve(config.load(Path(told["config"]), os.environ, overrides), told)
 
 
-def _serve(loaded: config.Config, control: str | None) -> int:
+def _serve(loaded: config.Config, demo: dict[str, str] | None) -> int:
     logs.configure(as_json=loaded.log_json, level=loaded.log_level)
     app = App(loaded)
     # What is here now stays for good. Looked through at each full collection, it would hold everybody up for 40 ms.
@@ -61,12 +62,22 @@ def _serve(loaded: config.Config, control: str | None) -> int:
 
     def ready(address: str) -> None:
         _say(f"The page: {address}")
-        if control is not None:
-            _say(f"Break the demo platform: {control}  (or: huph-monitor demo list)")
+        if demo is not None:
+            # Beside the loop: the demo is another process, and may take its time.
+            asyncio.get_running_loop().run_in_executor(None, _introduce, demo, address)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(app.run(ready))
     return 0
+
+
+def _introduce(demo: dict[str, str], address: str) -> None:
+    """Say how to sign in to the page of a demo platform, and where to break it."""
+    try:
+        _say(f"Sign in (once): {link(demo, page=address)}")
+    except MonitorError as error:
+        _say(f"Nobody can sign in yet: {error} Try: huph-monitor demo info")
+    _say(f"Break the demo platform: {demo['control']}  (or: huph-monitor demo list)")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

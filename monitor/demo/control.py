@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitor.demo.mischief import Mischief
 
     Facts = Callable[[], dict[str, Any]]
+    Link = Callable[[str | None, str | None], str]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HOST = "127.0.0.1"
@@ -55,16 +56,18 @@ def _sorry(status: int, sentence: str) -> web.Response:
 class Control:
     """The web application and the address that it was given."""
 
-    def __init__(self, mischief: Mischief, facts: Facts) -> None:
+    def __init__(self, mischief: Mischief, facts: Facts, link: Link) -> None:
         self.url = ""
         self._mischief = mischief
         self._facts = facts
+        self._link = link
         app = web.Application(middlewares=[_only_from_here], client_max_size=1024)
         app.add_routes(
             [
                 web.get("/", self._page),
                 web.get("/info", self._info),
                 web.get("/kinds", self._kinds),
+                web.post("/login", self._login),
                 web.post("/break/{kind}", self._break),
                 web.post("/mend", self._mend),
                 web.post("/mend/{kind}", self._mend),
@@ -90,6 +93,13 @@ class Control:
         kinds = self._mischief.kinds.items()
         told = {name: {"group": kind.group, "about": kind.about, "broken": kind.is_broken()} for name, kind in kinds}
         return web.json_response(told)
+
+    async def _login(self, request: web.Request) -> web.StreamResponse:
+        """Give a fresh one-time link: whoever may break the platform may also sign in to it."""
+        try:
+            return web.json_response({"login": self._link(request.query.get("as"), request.query.get("to"))})
+        except MonitorError as error:
+            return _sorry(400, str(error))
 
     async def _break(self, request: web.Request) -> web.StreamResponse:
         kind = request.match_info["kind"]

@@ -123,7 +123,7 @@ async def _live(options: Options, clock: Clock) -> None:
                 "postgres": {"version": postgres.programs.version, "port": postgres.port},
             }
 
-        control = Control(mischief, facts)
+        control = Control(mischief, facts, beside.links.issue)
         stack.push_async_callback(control.stop)
         await control.start()
         held.write_config(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.demo.flags import FlagFile
-from monitor.demo.services import NAMES, Service
+from monitor.demo.links import Links
+from monitor.demo.login import Login
+from monitor.demo.services import ADMIN, NAMES, Service
+from monitor.demo.state import BROKER_SECRET
 from monitor.demo.valkey import EmbeddedValkey
 
 if TYPE_CHECKING:
@@ -24,7 +27,11 @@ class Surroundings:
 
     def __init__(self, held: State, ports: Mapping[str, int], clock: Clock) -> None:
         self.flags = FlagFile(held.flags)
-        self.services = {name: Service(name, ports[name], clock) for name in NAMES}
+        self.links = Links(ports[ADMIN], clock)
+        # As on a platform, what signs the tokens towards the broker is NEXTAUTH_SECRET.
+        login = Login(self.links, lambda: held.secret(BROKER_SECRET), clock)
+        routes = {ADMIN: login.routes}
+        self.services = {name: Service(name, ports[name], clock, routes.get(name, ())) for name in NAMES}
         self.valkey = EmbeddedValkey(held.directory / "valkey", ports["valkey"])
 
     async def start(self, stack: AsyncExitStack) -> None:

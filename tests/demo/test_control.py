@@ -1,14 +1,18 @@
 """The demo's door: only this machine, only on purpose."""
 
+import re
+
 import aiohttp
 import pytest
 
+from monitor.clock import SystemClock
 from monitor.demo.control import Control
+from monitor.demo.links import Links
 
 
 @pytest.fixture
 async def door(mischief):
-    control = Control(mischief, lambda: {"fact": 1})
+    control = Control(mischief, lambda: {"fact": 1}, Links(1, SystemClock()).issue)
     await control.start()
     async with aiohttp.ClientSession(control.url) as session:
         yield session
@@ -16,6 +20,7 @@ async def door(mischief):
 
 
 PRESSED = {"X-Demo": "1"}
+POSTED = ("mend", "login")
 
 
 async def test_a_button_breaks_and_mends(huph, door):
@@ -43,8 +48,9 @@ async def test_an_unknown_kind_is_named(door, path):
 
 async def test_no_other_page_can_press(door):
     """Without the header that no form can send nothing is broken, and another origin is not given leave to send it."""
-    async with door.post("break/drop-trigger") as answer:
-        assert answer.status == 403
+    for path in ("break/drop-trigger", "login"):
+        async with door.post(path) as answer:
+            assert answer.status == 403
     asked = {"Origin": "https://example.test", "Access-Control-Request-Headers": "x-demo"}
     async with door.options("break/drop-trigger", headers=asked) as answer:
         assert "Access-Control-Allow-Origin" not in answer.headers
@@ -56,7 +62,8 @@ async def test_no_other_page_can_press(door):
 )
 async def test_a_foreign_name_is_refused(door, host):
     """A site that points its own name at this machine gets neither a press nor a word."""
-    for request in (door.get("info", headers={"Host": host}), door.post("mend", headers={"Host": host, **PRESSED})):
+    headers = {"Host": host, **PRESSED}
+    for request in (door.get("info", headers={"Host": host}), *(door.post(path, headers=headers) for path in POSTED)):
         async with request as answer:
             assert answer.status in {400, 403}
 
@@ -74,3 +81,32 @@ async def test_the_page_is_there_and_cannot_be_framed(door):
         assert answer.content_type == "text/html"
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert "X-Demo" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "link"),
+    [
+        ({}, r"http://127\.0\.0\.1:1/login\?code=[\w-]{22}&to=http%3A%2F%2F127\.0\.0\.1%3A8787%2F"),
+        (
+            {"as": "counselor", "to": "http://[::1]:9/"},
+            r"http://\[::1\]:1/login\?code=.*&to=http%3A%2F%2F%5B%3A%3A1%5D%3A9%2F",
+        ),
+    ],
+)
+async def test_it_gives_links_to_sign_in(door, asked, link):
+    """Each press gives another one."""
+    given = []
+    for _ in range(2):
+        async with door.post("login", params=asked, headers=PRESSED) as answer:
+            assert answer.status == 200
+            given.append((await answer.json())["login"])
+    assert all(re.fullmatch(link, one) for one in given), given
+    assert given[0] != given[1]
+
+
+@pytest.mark.parametrize("asked", [{"as": "boss"}, {"to": "http://elsewhere.example/"}])
+async def test_what_it_cannot_sign_in_to_is_named(door, asked):
+    """A role or a page that is none here is refused in one sentence that names it."""
+    async with door.post("login", params=asked, headers=PRESSED) as answer:
+        assert answer.status == 400
+        assert next(iter(asked.values())) in (await answer.json())["error"]

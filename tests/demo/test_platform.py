@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -17,7 +18,9 @@ import asyncpg
 import psutil
 import pytest
 import socketio
-from joserfc import jwt
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc import jwe, jwt
 from joserfc.jwk import OctKey
 
 from monitor.demo import jobs, processes, schema, state
@@ -63,6 +66,7 @@ async def test_info_tells_a_test_everything(demo):
     assert await ask(info["monitor_dsn"], "show is_superuser") == "off"
     assert (await ask(info["dsn"], "show server_version")).startswith(info["postgres"]["version"])
     assert str(info["postgres"]["port"]) in info["dsn"]
+    assert info["login"].startswith(info["services"]["admin"].replace("/health", "/login?code="))
     with urllib.request.urlopen(f"{info['control']}info", timeout=5) as answer:
         assert "dsn" not in json.load(answer)
     told = demo.call("info").stdout
@@ -115,6 +119,41 @@ async def test_the_broker_lets_in_whoever_has_the_secret(demo):
                     pass
         finally:
             demo.press("mend/spike-traffic")
+
+
+async def test_info_signs_in(demo):
+    """Each call prints a fresh link, for the user and to the page that one names; the next goes to that page too."""
+    given = [json.loads(demo.call("info", "--json").stdout)["login"] for _ in range(2)]
+    assert len(set(given)) == 2
+    page = "http://127.0.0.1:9/hm/"
+    told = demo.call("info", "--as", "counselor", "--to", page).stdout
+    given.append(re.search("^login +(http.*)$", told, re.MULTILINE)[1])
+    given.append(json.loads(demo.call("info", "--json", "--as", "system_admin").stdout)["login"])
+    roles = []
+    async with aiohttp.ClientSession() as session:
+        for link in given:
+            async with session.get(link, allow_redirects=False) as answer:
+                token = answer.cookies["next-auth.session-token"].value
+                roles.append((nextauth_claims(demo, token)["role"], answer.headers["Location"]))
+    usual = ("super_admin", "http://127.0.0.1:8787/")
+    assert roles == [usual, usual, ("counselor", page), ("system_admin", page)]
+    demo.call("info", "--to", usual[1])
+
+
+def nextauth_claims(demo, token):
+    """What a session says, to who has the secret that stands in the demo's directory."""
+    ikm = (demo.directory / state.BROKER_SECRET).read_bytes().strip()
+    key = HKDF(hashes.SHA256(), 32, salt=b"", info=b"NextAuth.js Generated Encryption Key").derive(ikm)
+    registry = jwe.JWERegistry(algorithms=["dir", "A256GCM"])
+    return jwt.decode(token, OctKey.import_key(key), registry=registry).claims
+
+
+@pytest.mark.parametrize("words", [["--as", "boss"], ["--to", "http://elsewhere.example/"]])
+def test_info_signs_nobody_in_elsewhere(demo, words):
+    """A role or a page that is none here is a mistake of whoever typed it, said in a sentence that names it."""
+    said = demo.call("info", *words, code=2)
+    assert words[1] in said.stderr
+    assert (len(said.stderr.splitlines()), said.stdout) == (1, "")
 
 
 def test_no_secret_is_printed(demo):
