@@ -14,7 +14,9 @@ def text(
     *,
     dsn: str,
     broker: str,
-    broker_secret: Path,
+    secret: Path,
+    sign_in: str,
+    tokens: Path,
     flags: Path,
     services: Mapping[str, Mapping[str, str]],
     edit_dsn: str | None = None,
@@ -22,14 +24,16 @@ def text(
 ) -> str:
     """Write it; a service is described by the key of its kind: `url` for http, `address` for the rest.
 
-    Settings can be edited where `edit_dsn` says by which role, whose password is in the file `edit_password`.
+    `secret` is the file of NEXTAUTH_SECRET, which also signs the tokens towards the broker. Settings can be edited where
+    `edit_dsn` says by which role, whose password is in the file `edit_password`.
     """
     database = {"dsn": dsn}
     if edit_dsn is not None and edit_password is not None:
         database |= {"edit_dsn": edit_dsn, "edit_password_file": str(edit_password)}
     sections = {
         "database": database,
-        "broker": {"url": broker, "secret_file": str(broker_secret)},
+        "access": {"nextauth_secret_file": str(secret), "sign_in_url": sign_in, "tokens": str(tokens)},
+        "broker": {"url": broker, "secret_file": str(secret)},
         "flags": {"path": str(flags)},
         **{f"services.{name}": place for name, place in services.items()},
     }

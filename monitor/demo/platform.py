@@ -130,7 +130,9 @@ async def _live(options: Options, clock: Clock) -> None:
             configuration.text(
                 dsn=postgres.dsn(schema.DATABASE, schema.MONITOR),
                 broker=broker.url,
-                broker_secret=held.secret_file(BROKER_SECRET),
+                secret=held.secret_file(BROKER_SECRET),
+                sign_in=beside.links.address,
+                tokens=held.tokens,
                 flags=beside.flags.path,
                 services=beside.places,
             )

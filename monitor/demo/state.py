@@ -42,6 +42,11 @@ class State:
     def flags(self) -> Path:
         return self.directory / "huph.env"
 
+    @property
+    def tokens(self) -> Path:
+        """The monitor's own tokens, in a folder that the monitor makes and keeps closed."""
+        return self.directory / "access" / "tokens.db"
+
     def write_config(self, text: str) -> None:
         replace(self.config, text, mode=0o644)
 

@@ -83,9 +83,15 @@ async def test_the_configuration_says_what_info_says(demo):
     }
     secret_file = Path(written["broker"].pop("secret_file"))
     assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
+    assert len(secret_file.read_bytes().strip()) >= 32
     assert written == {
         "profile": "huph",
         "database": {"dsn": info["monitor_dsn"]},
+        "access": {
+            "nextauth_secret_file": str(secret_file),
+            "sign_in_url": info["services"]["admin"].replace("/health", "/login"),
+            "tokens": str(demo.directory / "access" / "tokens.db"),
+        },
         "broker": {"url": info["broker"]},
         "flags": {"path": info["flag_file"]},
     }

@@ -79,13 +79,20 @@ def test_the_configuration_is_an_ordinary_one():
     text = configuration.text(
         dsn="postgresql://huph_monitor@127.0.0.1:1/huph",
         broker="http://127.0.0.1:2",
-        broker_secret=folder / "broker-secret",
+        secret=folder / "broker-secret",
+        sign_in="http://127.0.0.1:5/login",
+        tokens=folder / "tokens.db",
         flags=folder / "huph.env",
         services={"huph-api": {"url": "http://127.0.0.1:3/health"}, "valkey": {"address": "127.0.0.1:4"}},
     )
     assert tomllib.loads(text) == {
         "profile": "huph",
         "database": {"dsn": "postgresql://huph_monitor@127.0.0.1:1/huph"},
+        "access": {
+            "nextauth_secret_file": f"{folder}/broker-secret",
+            "sign_in_url": "http://127.0.0.1:5/login",
+            "tokens": f"{folder}/tokens.db",
+        },
         "broker": {"url": "http://127.0.0.1:2", "secret_file": f"{folder}/broker-secret"},
         "flags": {"path": f"{folder}/huph.env"},
         "services": {"huph-api": {"url": "http://127.0.0.1:3/health"}, "valkey": {"address": "127.0.0.1:4"}},
