@@ -148,11 +148,11 @@ class Daemon:
 
     @classmethod
     async def watching(cls, folder: Path, config: Path, *, limits: str = "") -> Daemon:
-        """Start one on a configuration that somebody else wrote, with other limits."""
+        """Start one on a configuration that somebody else wrote, with other limits, and open to this machine."""
         name = uuid4().hex[:8]
         path = folder / f"{name}.toml"
         path.write_text(f"{config.read_text()}\n[http]\nport = 0\n[limits]\n{limits}\n")
-        return await cls._run(path, folder / f"{name}.log")
+        return await cls._run(path, folder / f"{name}.log", more={"HUPH_MONITOR_ACCESS_OPEN": "true"})
 
     @classmethod
     async def _run(

@@ -12,11 +12,14 @@ from joserfc import jwe, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from monitor.access.caller import RefusedError
+from monitor.access.nextauth import NextAuth
 from monitor.demo.links import LIFETIME_S, PAGE, USERS, Links, host_of
 from monitor.demo.login import Login
 from monitor.demo.port import free_port
 from monitor.demo.services import ADMIN, Service
 from monitor.errors import MonitorError
+from monitor.secret import Secret
 from tests.fakes import FakeClock
 
 SECRET = "a secret of thirty-two characters"
@@ -99,6 +102,20 @@ async def test_as_each_user(huph, links, ask, role):
     row = await huph.fetchrow("select id::text sub, name, email, role from users where id = $1", int(claims["sub"]))
     assert dict(row) == {name: claims[name] for name in ("sub", "name", "email", "role")}
     assert claims["role"] == role
+
+
+async def test_the_monitor_reads_it(links, ask, clock):
+    """What the monitor itself finds in the cookie is the user, and with another secret it finds nobody."""
+    cookie = cookie_of((await ask(links.issue("counselor")))[1])
+    header = f"{cookie.key}={cookie.value}"
+
+    def found(secret):
+        return NextAuth([Secret(secret)], max_age_s=3600, secure=None).read(header, clock.wall)
+
+    claims = found(SECRET)
+    assert (claims.sub, claims.role, claims.name, claims.iat) == ("11", "counselor", "Counselor 1", clock.wall)
+    with pytest.raises(RefusedError, match="sign_in"):
+        found("another secret of thirty-two bytes")
 
 
 async def test_it_works_once(links, ask):
