@@ -30,7 +30,7 @@ def home():
 
 @pytest.fixture
 async def start(home):
-    """Start `huph-monitor` with nothing configured; give its process, the page's address, and the link to sign in."""
+    """Start `huph-monitor` with nothing configured; give its process, the page's address, the link, and the buttons."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUPH_MONITOR_")}
     started = []
 
@@ -53,18 +53,18 @@ async def start(home):
 
 
 async def told(process):
-    """Read what it says to a person, until it has said how to sign in: the page's address, and the link."""
+    """Read what it says to a person: the page's address, the link to sign in, and the address of the buttons."""
     said = []
     while line := (await process.stderr.readline()).decode():
         if line.startswith("{"):
             continue
         said.append(line.strip())
-        if line.startswith("Sign in"):
-            address = said[-2].removeprefix("The page: ")
-            link = said[-1].removeprefix("Sign in (once): ")
+        if line.startswith("Break"):
+            address = said[-3].removeprefix("The page: ")
+            link = said[-2].removeprefix("Sign in (once): ")
             assert address.startswith("http://127.0.0.1:")
             assert link.endswith(f"&to={quote(address, safe='')}")
-            return address, link
+            return address, link, said[-1].split()[4]
     raise AssertionError(f"it did not start: {said}")
 
 
@@ -101,7 +101,7 @@ async def healthy(address, link):
 )
 async def test_the_demo_comes_and_goes_with_the_daemon(start, how):
     """With nothing configured a healthy demo is shown; however the daemon ends, nothing of it is left."""
-    process, address, link = await start()
+    process, address, link, _ = await start()
     await healthy(address, link)
     children = psutil.Process(process.pid).children(recursive=True)
     assert any("postgres" in child.name() for child in children)
@@ -109,11 +109,36 @@ async def test_the_demo_comes_and_goes_with_the_daemon(start, how):
     await gone([child.pid for child in children], 5)
 
 
+async def test_a_program_needs_a_token(home, start):
+    """Without one it is turned away; one that is made for the demo's configuration lets it in at once."""
+    process, address, _, _ = await start()
+    config = home / "huph-monitor" / "demo" / "config.toml"
+    code, _ = await command("check", "feature_flags", "--url", address)
+    assert code == 3
+    code, token = await command("token", "add", "test", "--scope", "stream", "--config", str(config))
+    assert code == 0
+    code, said = await command("check", "feature_flags", "--url", address, HUPH_MONITOR_TOKEN=token.strip())
+    assert (code, "feature_flags" in said) == (0, True)
+    await end(process)
+
+
+async def command(*words, **environment):
+    """Run one command; give its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", *words),
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
 async def test_the_printed_link_signs_in(start, page):
     """It opens the page, live, for who clicks it; a second daemon on the same demo prints another for its own page."""
     daemons = [await start(), await start()]
-    assert len({link for _, _, link in daemons}) == 2
-    for _, address, link in daemons:
+    assert len({link for _, _, link, _ in daemons}) == 2
+    for _, address, link, _ in daemons:
         await page.goto(link)
         assert page.url == address
         await page.wait_for_selector('html[data-link="live"]')
@@ -121,5 +146,14 @@ async def test_the_printed_link_signs_in(start, page):
         mine = await (await page.request.get(f"{address}api/v1/session")).json()
         assert (mine["kind"], mine["name"], mine["role"]) == ("user", "superadmin1@example.test", "super_admin")
     assert (await page.request.get(daemons[0][2])).status == 403
-    for process, _, _ in reversed(daemons):
+    # The buttons' page leads to the page that was named last, as whom one wants.
+    await page.goto(daemons[0][3])
+    for role, shown in (("counselor", False), ("system_admin", True)):
+        async with page.context.expect_page() as opened:
+            await page.get_by_role("button", name=role, exact=True).click()
+        tab = await opened.value
+        await tab.wait_for_url(daemons[1][1])
+        assert await tab.locator(".check#db").count() == shown
+        await tab.close()
+    for process, *_ in reversed(daemons):
         await end(process)
