@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from monitor import addresses
 from monitor.domain.brokering import BrokerSettings, Relay
 from monitor.domain.checks.feature_flags import FlagSettings
 from monitor.domain.probing import Kind, ServiceTarget
@@ -19,6 +20,10 @@ EXPLAINED = (
     "recent_activity.bot_silent", "realtime.broker_*", "cron.failing", "cron.late", "cron.scheduler_stuck",
 )  # fmt: skip
 """Reasons that may follow from the trouble of a service (catalogue of reasons, section 6.1)."""
+CLOSED = (
+    "no service lives at a link-local, multicast, broadcast or unspecified address, nor at a cloud's metadata; "
+    "give the service's own."
+)
 
 
 def services(reader: Reader) -> tuple[tuple[ServiceTarget, ...], Mapping[str, tuple[str, ...]]]:
@@ -42,6 +47,8 @@ def services(reader: Reader) -> tuple[tuple[ServiceTarget, ...], Mapping[str, tu
             # Not its value: an address may hold a password.
             mend = "http://127.0.0.1:5001/health, without a user or password" if kind == "http" else "127.0.0.1:6379"
             part.wrong(key, None, f"give an address such as {mend}.")
+        elif where and _closed(where if kind == "http" else f"//{where}"):
+            part.wrong(key, None, CLOSED)
         elif where:
             url, address = (where, "") if kind == "http" else ("", where)
             found.append(ServiceTarget(name, KINDS[kind], url, address, expect, started_at, password))
@@ -57,6 +64,19 @@ def _is_http(url: str) -> bool:
     except ValueError:
         return False
     return plain and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+
+
+def _judge(part: Reader, url: str, mend: str) -> None:
+    if not _is_http(url):
+        part.wrong("url", None, mend)
+    elif _closed(url):
+        part.wrong("url", None, CLOSED)
+
+
+def _closed(url: str) -> bool:
+    """Say whether it names, without a name server, an address that nobody may be sent to."""
+    host = urlsplit(url).hostname or ""
+    return addresses.literal(host) is not None and addresses.closed(host)
 
 
 def _is_address(text: str) -> bool:
@@ -82,8 +102,8 @@ def flags(reader: Reader, telling: Collection[str]) -> FlagSettings | None:
         part.wrong("path", path, "holds a character that no path has.")
     if source == "file" and not path:
         part.wrong("path", None, "is missing; name the file that holds the flags.")
-    if source == "http" and not _is_http(url):
-        part.wrong("url", None, "give the address that answers with the flags as a JSON object.")
+    if source == "http":
+        _judge(part, url, "give the address that answers with the flags as a JSON object.")
     if applied_by and applied_by not in telling:
         # Said only where somebody watches that service: without its address nothing can be compared.
         applied_by = ""
@@ -117,8 +137,7 @@ def broker(reader: Reader, channels: Collection[str]) -> BrokerSettings | None:
         )
     if not url:
         return None
-    if not _is_http(url):
-        part.wrong("url", None, "give an address such as http://127.0.0.1:3001, without a user or password.")
+    _judge(part, url, "give an address such as http://127.0.0.1:3001, without a user or password.")
     if secret is None:
         part.wrong("secret_file", None, "is missing; name a file that holds the secret shared with the broker.")
         secret = Secret("")

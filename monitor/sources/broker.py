@@ -8,7 +8,7 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from monitor.domain.brokering import Broker, BrokerSettings, Figures, Relay, Rel
 from monitor.domain.quoting import quoted
 from monitor.domain.signal import Emit, Sample
 from monitor.sources.failure import kind_of, status_of
+from monitor.sources.probes.http import visit
 from monitor.sources.probes.names import Addresses, Names, system
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ STAYED_S = 1.0
 REFUSALS = (401, 403)
 OURSELVES = ("open_files", "unresolved")
 """Failures of our own files or name server: they say nothing of the broker, and are thrown away."""
-NAMELESS = {"no_such_name": "dns", "unresolved": "unresolved", "exhausted": "open_files"}
+NAMELESS = {"no_such_name": "dns", "unresolved": "unresolved", "exhausted": "open_files", "closed": "forbidden"}
 NO_NAMESPACE = re.compile(r"invalid namespace|unable to connect", re.IGNORECASE)
 """What socket.io and python-socketio answer where there is no such namespace: no word on our token."""
 # Left to themselves both libraries hang a handler of their own onto standard error.
@@ -65,8 +66,7 @@ class BrokerClient:
         parts = urlsplit(settings.url)
         self._target = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._host = parts.hostname or ""
-        self._look_up = look_up
-        self._names = self._no_names()
+        self._names = Names(lambda _: None, look_up=look_up)
         self._settings = settings
         self._clock = clock
         self._emit = emit
@@ -115,8 +115,8 @@ class BrokerClient:
                 found = await self._names.find(self._host)
                 if found.outcome != "found":
                     return self._down(NAMELESS[found.outcome])
-                resolved, self._names = True, self._no_names()
-                await session.open(token, self._connect_timeout_s)
+                resolved = True
+                await session.open(token, self._connect_timeout_s, found.addresses)
         except Exception as error:  # noqa: BLE001 - whatever the other side sends, the library may stumble over it
             if session.answer is not None and not NO_NAMESPACE.search(session.answer):
                 return Broker("refused", self._target, answer=quoted(session.answer))
@@ -126,14 +126,6 @@ class BrokerClient:
                 return self._down("namespace")
             return self._down(session.ended or kind_of(error) if resolved else "unresolved")
         return None
-
-    def _no_names(self) -> Names:
-        """Begin to look names up without any that is remembered.
-
-        The library looks ours up once more, in the executor that everybody shares: it may do so only while the name
-        server answers, else each attempt would leave one more thread hanging there.
-        """
-        return Names(lambda _: None, look_up=self._look_up)
 
     def _down(self, error: str) -> Broker:
         return Broker("down", self._target, error=error)
@@ -208,12 +200,15 @@ class Session:
         self._clock = clock
         self._news = news
         self._said = ""
+        self._addresses: Sequence[str] = ()
         client = socketio.AsyncClient(
             reconnection=False,
             logger=SILENT,
             engineio_logger=SILENT,
             handle_sigint=False,
             request_timeout=CLOSE_S,
+            # Left to itself it would look the name up once more, follow redirects, and keep cookies.
+            http_session=lambda: visit(self._addresses),
             # A frozen broker is found out by a ping of the WebSocket itself (RFC 6455, 5.5.2), which a proxy hands on;
             # those of Engine.IO come from the server, and their absence is noticed after 45 s.
             websocket_extra_options={"heartbeat": heartbeat_s},
@@ -249,9 +244,9 @@ class Session:
         # The library tells of a transport that did not open in the same way as of a namespace that says no.
         return self._said if self._client.failed_namespaces else None
 
-    async def open(self, token: str, timeout_s: float) -> None:
-        """Connect and ask for our room; raises whatever the library does."""
-        settings = self._settings
+    async def open(self, token: str, timeout_s: float, addresses: Sequence[str]) -> None:
+        """Connect, at one of these addresses, and ask for our room; raises whatever the library does."""
+        settings, self._addresses = self._settings, addresses
         await self._client.connect(
             settings.url,
             auth={"token": token},

@@ -14,6 +14,8 @@ KINDS = {
     errno.ETIMEDOUT: "timeout",
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
+    errno.EACCES: "forbidden",
+    errno.EPERM: "forbidden",
     errno.EMFILE: "open_files",
     errno.ENFILE: "open_files",
 }

@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -84,6 +85,8 @@ class FlagsSource:
         self._state: State = ""
         self._changed_by = math.inf
         self._due = -math.inf
+        # A thread of its own: names of hosts are looked up in those that everybody shares, and may hang there.
+        self._thread = ThreadPoolExecutor(1, "flag file")
         self._stuck: asyncio.Future[Any] | None = None
         self._refused = False
         self._wake = asyncio.Event()
@@ -152,7 +155,7 @@ class FlagsSource:
             if not self._stuck.done():
                 raise TimeoutError
             self._stuck = None
-        future = asyncio.get_running_loop().run_in_executor(None, work)
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
         await asyncio.wait({future}, timeout=self._deadline_s)
         if not future.done():
             self._stuck = future

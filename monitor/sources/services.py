@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from monitor.clock import Clock
 from monitor.domain.probing import Kind, Probe, ServiceTarget
 from monitor.domain.signal import Emit, Sample
-from monitor.sources.probes import http, tcp, valkey
+from monitor.sources.probes import http, refusal, tcp, valkey
 from monitor.sources.probes.names import Names
 
 Ask = Callable[[ServiceTarget, Sequence[str], float], Awaitable[Probe]]
@@ -102,6 +102,8 @@ class Services:
         """Ask once; None when our own loop stood in the way."""
         # A name server that takes its time takes none of the service's.
         found = await self._names.find(target.host)
+        if found.outcome == "closed":
+            return target.probe("bad_answer", refusal.NOT_ALLOWED)
         if found.outcome != "found":
             return target.probe(found.outcome)
         began = self._clock.now().mono

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -16,6 +17,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
+from monitor.addresses import check
 from monitor.domain.probing import Probe, ServiceTarget
 from monitor.domain.verdict import LAST
 from monitor.sources import payload
@@ -129,15 +131,44 @@ async def _meet(
     return probe, b""
 
 
+def _connector(addresses: Sequence[str], trust: ssl.SSLContext | None = None) -> aiohttp.TCPConnector:
+    """Make what connects to these addresses alone, whatever host is asked for, and to none that is closed to us."""
+    return aiohttp.TCPConnector(
+        resolver=Known(addresses),
+        use_dns_cache=False,
+        limit=1,
+        force_close=True,
+        ssl=trust if trust is not None else True,
+        socket_factory=_open_socket,
+    )
+
+
+def _open_socket(place: tuple[Any, ...]) -> socket.socket:
+    # The last look before it connects: an address in the URL itself was never looked up.
+    family, kind, proto, _, address = place
+    check(str(address[0]))
+    return socket.socket(family, kind, proto)
+
+
+def visit(addresses: Sequence[str]) -> aiohttp.ClientSession:
+    """Open a session for a library of another's, that goes to these addresses alone and follows no redirect."""
+    return aiohttp.ClientSession(
+        connector=_connector(addresses), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, middlewares=(_stay,)
+    )
+
+
+async def _stay(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    response = await handler(request)
+    if 300 <= response.status < 400:
+        response.close()
+        # As aiohttp itself says of any other answer that opens no WebSocket.
+        raise aiohttp.WSServerHandshakeError(response.request_info, (), status=response.status)
+    return response
+
+
 def _session(addresses: Sequence[str], trust: ssl.SSLContext | None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            resolver=Known(addresses),
-            use_dns_cache=False,
-            limit=1,
-            force_close=True,
-            ssl=trust if trust is not None else True,
-        ),
+        connector=_connector(addresses, trust),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=HEADERS,
         # One deadline, ours, for all of it.

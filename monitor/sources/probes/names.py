@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from monitor.addresses import closed
 from monitor.domain.probing import Resolver
 
 DEADLINE_S = 2.0
@@ -27,9 +28,12 @@ codecs.lookup("idna")  # getaddrinfo needs it, and could not load it any more on
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What became of a lookup; `addresses` only when `found`, maybe the last ones that were good."""
+    """What became of a lookup; `addresses` only when `found`, maybe the last ones that were good.
 
-    outcome: Literal["found", "no_such_name", "unresolved", "exhausted"]
+    `closed`: the name leads only where nobody may be sent to.
+    """
+
+    outcome: Literal["found", "no_such_name", "unresolved", "exhausted", "closed"]
     addresses: tuple[str, ...] = ()
 
 
@@ -70,9 +74,17 @@ class Names:
         self._answers = True
 
     async def find(self, host: str) -> Found:
-        """Give the addresses of a host; those last known while the name server does not answer."""
-        if (literal := _without_a_lookup(host)) is not None:
-            return literal
+        """Give the addresses of a host; those last known while the name server does not answer.
+
+        Never one that is closed to us: whoever answers for the name could send us to the credentials of the machine.
+        """
+        found = _without_a_lookup(host) or await self._looked_up(host)
+        if found.outcome != "found":
+            return found
+        open_ones = tuple(address for address in found.addresses if not closed(address))
+        return Found("found", open_ones) if open_ones else Found("closed")
+
+    async def _looked_up(self, host: str) -> Found:
         # Asked again at once, but only the first time: while it lasts, one try tells as much as two.
         for _ in range(1 if host in self._failing else TRIES):
             found = await self._once(host)

@@ -8,6 +8,9 @@ import re
 from monitor.domain.probing import Probe, ServiceTarget
 
 OURSELVES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+NOT_ALLOWED = "address not allowed"
+"""What the answer of a service is called to whose addresses nobody may be sent."""
+FORBIDDEN = {errno.EACCES, errno.EPERM}
 SILENCE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 
 
@@ -20,7 +23,7 @@ def of(target: ServiceTarget, error: OSError) -> Probe:
         return target.probe("refused")
     if isinstance(error, TimeoutError) or numbers & SILENCE:
         return target.probe("timeout")
-    return target.probe("bad_answer", "reset")
+    return target.probe("bad_answer", NOT_ALLOWED if numbers & FORBIDDEN else "reset")
 
 
 def _numbers(error: OSError) -> set[int]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from monitor.addresses import check
 from monitor.domain.probing import Probe, ServiceTarget
 from monitor.sources.probes import refusal
 
@@ -29,6 +30,7 @@ async def connect(
     for left in range(len(addresses), 0, -1):
         try:
             async with asyncio.timeout((deadline - asyncio.get_running_loop().time()) / left):
+                check(addresses[-left])
                 return await asyncio.open_connection(addresses[-left], port, limit=LINE)
         except OSError as error:
             errors.append(error)
