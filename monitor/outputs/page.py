@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from aiohttp import web
 
@@ -18,6 +20,9 @@ from monitor.outputs.answers import refusal
 from monitor.outputs.hub import Hub
 
 SLOT = b'<script type="application/json" id="document">{}</script>'
+GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?\s*(?:,|$)", re.IGNORECASE)
+"""An answer may come packed, unless its weight is nothing (RFC 9110, 12.5.3)."""
+NEEDED = re.compile(rb'(?:src|href)="\./([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,11 @@ class Page:
         if SLOT not in self._index:
             raise MonitorError("The built page has no place for the document; build it again from web/.")
         self._assets: Mapping[str, Asset] = dict(_assets(folder, ""))
+        if missing := {name.decode() for name in NEEDED.findall(self._index)} - self._assets.keys():
+            raise MonitorError(
+                f"The built page lacks {', '.join(sorted(missing))}; install the package again, with its files copied: "
+                "a link is not served."
+            )
 
     async def index(self, _: web.Request) -> web.Response:
         # "<" cannot end the script element when it is written as an escape (HTML, 4.12.1.3).
@@ -54,7 +64,7 @@ class Page:
         asset = self._assets.get(request.match_info["path"])
         if asset is None:
             raise web.HTTPNotFound(text="There is no such file.")
-        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        packed = GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
         hashed = request.match_info["path"].startswith("assets/")
         headers = {
             "Cache-Control": "public, max-age=31536000, immutable" if hashed else "no-cache",
@@ -70,9 +80,12 @@ def _assets(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
     found = []
     for entry in folder.iterdir():
         name = f"{prefix}{entry.name}"
+        if entry.name.startswith(".") or (isinstance(entry, Path) and entry.is_symlink()):
+            # Hidden, or a way out of the folder: nothing that the build has made.
+            continue
         if entry.is_dir():
             found += _assets(entry, f"{name}/")
-        elif name != "index.html" and not entry.name.startswith("."):
+        elif name != "index.html":
             plain = entry.read_bytes()
             kind = mimetypes.guess_type(entry.name)[0] or "application/octet-stream"
             found.append((name, Asset(kind, plain, gzip.compress(plain, mtime=0))))

@@ -31,7 +31,7 @@ from monitor.outputs.routes.services import Services
 from monitor.outputs.routes.session import Session
 from monitor.outputs.routes.settings import Settings
 from monitor.outputs.seats import Limits, Seats
-from monitor.outputs.security import SECURITY
+from monitor.outputs.security import dressed, headers
 from monitor.outputs.sse import Events
 from monitor.outputs.stream import Stream
 from monitor.settings.editor import Editor
@@ -64,7 +64,7 @@ def only_known_hosts(hosts: Collection[str]) -> Middleware:
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give every answer its security headers, and every error a form that tells nothing of our insides."""
+    """Give every error a form that tells nothing of our insides."""
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -80,14 +80,14 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("request.failed", path=request.path)
         response = refusal(500, "internal", "The monitor made a mistake; its log says which.")
-    if not response.prepared:
-        response.headers.update(SECURITY)
-        response.headers["Server"] = "huph-monitor"
     return response
 
 
 class Server:
-    """Listens on one address; `start` gives the port that it got. `web_folder` holds the built page, if not our own."""
+    """Listens on one address; `start` gives the port that it got. `web_folder` holds the built page, if not our own.
+
+    `frame_ancestors` are the origins whose pages may show ours in a frame.
+    """
 
     def __init__(
         self,
@@ -100,6 +100,7 @@ class Server:
         base_path: str,
         gate: Gate,
         hosts: Collection[str] = (),
+        frame_ancestors: Collection[str] = (),
         editor: Editor | None = None,
         limits: Limits | None = None,
         web_folder: Traversable | None = None,
@@ -120,6 +121,8 @@ class Server:
             client_max_size=BODY_BYTES,
             middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts, *names}), keeper.middleware],
         )
+        policy = headers(origins=gate.rules.origins, frame_ancestors=frame_ancestors)
+        application.on_response_prepare.append(dressed(policy))
         api = f"{base_path}api/v1"
         for door in (
             Door("GET", f"{api}/health", Level.READ, health.short),

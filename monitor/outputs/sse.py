@@ -13,7 +13,6 @@ from monitor.outputs.frames import chunk
 from monitor.outputs.gate import own_origin
 from monitor.outputs.hub import Hub
 from monitor.outputs.joining import Company
-from monitor.outputs.security import SECURITY
 from monitor.outputs.subscriber import Subscriber
 
 log = structlog.get_logger()
@@ -35,7 +34,7 @@ class Events:
         position = joining.asked_position(request, request.headers.get("Last-Event-ID"))
         if request.version < (1, 1):
             raise web.HTTPVersionNotSupported(text="The stream has no end, which HTTP/1.0 cannot tell; use 1.1.")
-        response = web.StreamResponse(headers=HEADERS | SECURITY)
+        response = web.StreamResponse(headers=HEADERS)
         response.enable_chunked_encoding()
         over = asyncio.Event()
         with joining.seated(self._company, request, self._hub.counts, lambda *_: over.set()):

@@ -103,7 +103,7 @@ async def test_full(stage):
     stage.observe()
     stage.fire()
     async with stage.http.get(stage.url + "api/v1/health/full") as response:
-        assert response.headers["Cache-Control"] == "private, no-cache"
+        assert response.headers["Cache-Control"] == "no-store"
         document = await response.json()
     assert list(document["checks"]) == [name for name in ORDER if name in document["checks"]]
     assert document["position"] == {"epoch": stage.board.epoch, "seq": 2}

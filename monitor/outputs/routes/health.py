@@ -49,8 +49,9 @@ class Health:
         """Answer with the document, or that the asker has it already: ages alone make no new one."""
         epoch, seq = self._hub.position
         name = f"{epoch}:{seq}"
-        # A weak validator (RFC 9110, 8.8.1): at one position the ages of the evidence differ.
-        headers = {"ETag": f'W/"{name}"', "Cache-Control": "private, no-cache"}
+        # A weak validator (RFC 9110, 8.8.1): at one position the ages of the evidence differ. It is for who asks again
+        # by himself; no cache keeps the document.
+        headers = {"ETag": f'W/"{name}"', "Cache-Control": "no-store"}
         if any(tag.value in {name, "*"} for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         response = answer(self._hub.document)
