@@ -183,6 +183,7 @@ class App:
             gate=gate,
             editor=editor,
             hosts=config.http.hosts,
+            frame_ancestors=config.http.frame_ancestors,
             limits=Limits(config.stream.max_subscribers, config.stream.max_per_address, config.stream.max_per_caller),
         )
         self._endless.append(("attendance", self._server.attendance.run))

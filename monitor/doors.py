@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from monitor.access.rules import Network, Rules
+from monitor.access.rules import ORIGIN, Network, Rules
 from monitor.secret import Secret
 from monitor.toml import Reader
 
@@ -22,12 +22,16 @@ NOBODY = (
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Where to serve; `base_path` begins and ends with a slash, `hosts` are further names that visitors may use."""
+    """Where to serve; `base_path` begins and ends with a slash, `hosts` are further names that visitors may use.
+
+    `frame_ancestors` are the origins whose pages may show ours in a frame.
+    """
 
     host: str
     port: int
     base_path: str
     hosts: tuple[str, ...] = ()
+    frame_ancestors: tuple[str, ...] = ()
 
 
 def http(reader: Reader) -> Http:
@@ -35,8 +39,8 @@ def http(reader: Reader) -> Http:
     host = reader.text("host", "127.0.0.1")
     port = int(reader.number("port", 8787, 0, 65_535, whole=True))
     base = reader.text("base_path", "/")
-    hosts = reader.texts("hosts")
-    reader.done("host, port, base_path, hosts")
+    hosts, ancestors = reader.texts("hosts"), _origins(reader, "frame_ancestors")
+    reader.done("host, port, base_path, hosts, frame_ancestors")
     if not _address(host):
         reader.wrong(
             "host", host, "give an address to listen at: 127.0.0.1, 0.0.0.0 for all, or one of this machine's."
@@ -45,7 +49,7 @@ def http(reader: Reader) -> Http:
     # A browser takes segments of dots away before it asks (RFC 3986, 5.2.4).
     if not plain or {".", ".."} & set(base.split("/")):
         reader.wrong("base_path", base, 'give a path such as "/hm/".')
-    return Http(host, port, base if base.endswith("/") else f"{base}/", hosts)
+    return Http(host, port, base if base.endswith("/") else f"{base}/", hosts, ancestors)
 
 
 def access(reader: Reader, roles: tuple[str, ...], served: Http) -> Rules:
@@ -55,7 +59,7 @@ def access(reader: Reader, roles: tuple[str, ...], served: Http) -> Rules:
         nextauth=_secrets(reader),
         roles=roles,
         max_age_s=3600 * reader.number("max_age_h", 8, 0.01, 24 * 30),
-        origins=_origins(reader),
+        origins=_origins(reader, "origins"),
         sign_in_url=_sign_in(reader),
         tokens=_path(reader, "tokens"),
         break_glass=_path(reader, "break_glass_file"),
@@ -121,18 +125,18 @@ def _secrets(reader: Reader) -> tuple[Secret, ...]:
     return tuple(Secret(text) for text in texts)
 
 
-def _origins(reader: Reader) -> tuple[str, ...]:
-    told = reader.texts("origins")
+def _origins(reader: Reader, key: str) -> tuple[str, ...]:
+    told = reader.texts(key)
     for origin in told:
+        usual = ":443" if origin.startswith("https:") else ":80"
         try:
-            parts = urlsplit(origin)
-            written = f"{parts.scheme}://{parts.netloc}" if parts.hostname and parts.port != 0 else ""
+            # A browser leaves out the usual port.
+            good = ORIGIN.fullmatch(origin) and urlsplit(origin).port != 0 and not origin.endswith(usual)
         except ValueError:
-            written = ""
-        usual = {"http": ":80", "https": ":443"}.get(written.partition(":")[0], "?")
-        if origin != written.lower() or "@" in origin or usual == "?" or origin.endswith(usual):
+            good = False
+        if not good:
             reader.wrong(
-                "origins", origin, 'write it as a browser does: "https://admin.example", with a port only if unusual.'
+                key, origin, 'write it as a browser does: "https://admin.example", with a port only if unusual.'
             )
     return told
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+from monitor.access.rules import ORIGIN
 
 TRUSTED = "svelte-trusted-html"
 """The name under which the page's Svelte makes HTML of its own templates; nothing else may make any (Trusted Types)."""
@@ -17,7 +18,6 @@ DEVICES = (
     "window-management", "xr-spatial-tracking",
 )  # fmt: skip
 """What the page never asks a browser for (Permissions Policy, 5)."""
-ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def headers(*, origins: Collection[str] = (), frame_ancestors: Collection[str] = ()) -> Mapping[str, str]:

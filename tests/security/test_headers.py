@@ -10,8 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from monitor import config
+from monitor.access.gate import Gate
+from monitor.access.rules import Rules
+from monitor.errors import ConfigError
 from monitor.outputs.security import TRUSTED, headers
+from monitor.outputs.server import Server
 from tests.outputs import whole
+from tests.outputs.conftest import EVERYTHING
 
 POLICY = {
     "default-src": "'none'",
@@ -70,6 +76,8 @@ async def ask(url: str, path: str, more: str = "", *, method: str = "GET", stays
 
 # kind: (path, further headers, method, whether it stays open, status, type, how long it may be kept)
 KINDS = {
+    "session": ("/hm/api/v1/session", "", "GET", False, 200, JSON, NEVER),
+    "ticket, as a form": ("/hm/api/v1/stream-ticket", "", "POST", False, 415, JSON, NEVER),
     "page": ("/hm/", "", "GET", False, 200, "text/html; charset=utf-8", NEVER),
     "hashed asset": ("/hm/assets/app-1.js", "", "GET", False, 200, "*", "public, max-age=31536000, immutable"),
     "asset": ("/hm/icon.svg", "", "GET", False, 200, "image/svg+xml", "no-cache"),
@@ -153,15 +161,15 @@ def test_origins():
     assert "; connect-src 'self' wss://admin.example ws://[::1]:8080; " in policy
 
 
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "", "*", "'unsafe-inline'", "https:", "https://", "admin.example", "https://admin.example/",
-        "https://admin.example/path", "https://a.example https://b.example", "https://a.example; script-src *",
-        "https://a.example,b", "https://a.example\r\nSet-Cookie: a=b", "https://*.example", "https://u:p@a.example",
-        "javascript:alert(1)", "data:", "null",
-    ],
-)  # fmt: skip
+NO_ORIGINS = [
+    "", "*", "'unsafe-inline'", "https:", "https://", "admin.example", "https://admin.example/", "https://A.example",
+    "https://admin.example/path", "https://a.example https://b.example", "https://a.example; script-src *",
+    "https://a.example;script-src", "https://a.example,b", "https://a.example\r\nSet-Cookie: a=b", "https://*.example",
+    "https://u:p@a.example", "javascript:alert(1)", "data:", "null", "https://a.example:0", "https://a.example:",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("origin", NO_ORIGINS)
 def test_no_origin(origin):
     """What is no origin is refused: with a space or a semicolon it would write a policy of its own."""
     for key in ("origins", "frame_ancestors"):
@@ -169,14 +177,32 @@ def test_no_origin(origin):
             headers(**{key: [origin]})
 
 
+@pytest.mark.parametrize("origin", [*NO_ORIGINS, "https://a.example:443", "http://a.example:80", "http://a:65536"])
+@pytest.mark.parametrize("key", ["access.origins", "http.frame_ancestors"])
+def test_configured(key, origin):
+    """It is told as a mistake of the configuration, before anything listens."""
+    section, _, name = key.partition(".")
+    with pytest.raises(ConfigError) as caught:
+        config.load(None, EVERYTHING, {section: {name: ["https://good.example", origin]}})
+    [mistake] = caught.value.mistakes
+    assert mistake.startswith(f"{key} is {origin!r}: write it as a browser does")
+
+
+def test_well_configured():
+    """Origins as browsers write them are taken, with an unusual port, and as addresses."""
+    told = ["https://admin.example", "http://127.0.0.1:3000", "http://[::1]:8787", "https://xn--bcher-kva.example:8443"]
+    loaded = config.load(None, EVERYTHING, {"access": {"origins": told}, "http": {"frame_ancestors": told}})
+    assert loaded.access.origins == loaded.http.frame_ancestors == tuple(told)
+    assert headers(origins=loaded.access.origins, frame_ancestors=loaded.http.frame_ancestors)
+
+
 async def test_given(web_folder, raise_stage):
     """A server that is told of both says both."""
-    from monitor.outputs.server import Server
-
     stage = await raise_stage()
+    gate = Gate(Rules(open=True, origins=("https://admin.example",)))
     server = Server(
-        hub=stage.hub, read_series=whole.SERIES.get, clock=stage.clock, host="127.0.0.1", port=0, base_path="/",
-        web_folder=web_folder, origins=["https://admin.example"], frame_ancestors=["https://portal.example"],
+        hub=stage.hub, read_series=whole.SERIES.get, clock=stage.clock, gate=gate, host="127.0.0.1", port=0,
+        base_path="/", web_folder=web_folder, frame_ancestors=["https://portal.example"],
     )  # fmt: skip
     url = await server.start()
     try:

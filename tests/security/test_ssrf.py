@@ -234,7 +234,7 @@ async def test_broker_redirect():
         assert other.came == 0
 
 
-BASE = '[database]\ndsn = "postgresql://u@127.0.0.1/huph"\n'
+BASE = '[access]\nopen = true\n[database]\ndsn = "postgresql://u@127.0.0.1/huph"\n'
 SLOTS = {
     "services.dify.url": '[services.dify]\nurl = "http://{}/health"\n',
     "services.valkey.address": '[services.valkey]\naddress = "{}:6379"\n',
