@@ -179,6 +179,13 @@ class Daemon:
         return [event for event in found if event["event"] == name]
 
     @property
+    def mistakes(self) -> list[Document]:
+        """Everything in its log that no daemon should have to say: what fell, in us or in a library."""
+        told = [event for name in ("request.failed", "program.failed", "library.warned") for event in self.events(name)]
+        raw = [{"line": line} for line in self.log.splitlines() if "Traceback" in line]
+        return raw + [event for event in told if "exception" in event]
+
+    @property
     def log(self) -> str:
         return self._log.read_text()
 
@@ -233,5 +240,5 @@ class Daemon:
             await self.process.wait()
             raise AssertionError(f"did not stop within {STOP_S} s:\n{self.log}") from None
         assert code == 0, self.log
-        assert "Traceback" not in self.log, self.log
+        assert self.mistakes == [], self.log
         return code

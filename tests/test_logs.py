@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import pty
+import re
 import socket
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor import logs
 from monitor.secret import Secret
@@ -24,7 +29,9 @@ CANARY = 'p@ss/w"ord\\é'
 def _restored() -> Iterator[None]:
     """Afterwards everything is as it was."""
     level = logging.getLogger("aiohttp.server").level
+    hook = sys.excepthook
     yield
+    sys.excepthook = hook
     structlog.reset_defaults()
     logging.getLogger("aiohttp.server").setLevel(level)
 
@@ -146,11 +153,12 @@ except ValueError:
 
 
 def test_pipe():
-    """Into a pipe the lines are JSON by themselves, and libraries' warnings come on their own lines."""
+    """Into a pipe the lines are JSON by themselves, those of libraries too."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    foreign, *ours = done.stderr.splitlines()
-    assert foreign == "asyncio: a warning of a library"
-    assert [json.loads(line)["event"] for line in ours] == ["listen.recovered", "request.failed"]
+    foreign, *ours = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (foreign["event"], foreign["level"]) == ("library.warned", "warning")
+    assert (foreign["library"], foreign["message"]) == ("asyncio", "a warning of a library")
+    assert [line["event"] for line in ours] == ["listen.recovered", "request.failed"]
     assert done.stdout == ""
     assert "p@ss" not in done.stderr
 
@@ -179,6 +187,121 @@ def test_terminal():
         assert shown in line
     assert "ValueError: refused" in text
     assert "p@ss" not in text
+
+
+# Whatever the platform says.
+
+ANY_TEXT = st.text(st.characters(codec=None), max_size=40) | st.sampled_from(
+    ["\n", "\r\n{", "\x1b]0;owned\x07", "\x9b2J", "\x85", "\u2028", "\u2029", "\x0b\x0c\x1c\x1d\x1e", "\ud800", "\x00"]
+)
+ANY_VALUE = st.recursive(
+    ANY_TEXT | st.integers() | st.floats() | st.booleans() | st.none() | st.binary(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def written(as_json: bool, say, **options) -> str:
+    """Give what this writes to standard error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", io.StringIO())
+        logs.configure(as_json=as_json, **options)
+        say(structlog.get_logger())
+        return sys.stderr.getvalue()
+
+
+def obeyed(text: str) -> list[str]:
+    """Give what of a text is no letter: commands, ends of lines, halves of pairs, what turns the way of reading."""
+    turning = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return [one for one in text if unicodedata.category(one) in {"Cc", "Zl", "Zp", "Cs"} or one in turning]
+
+
+@given(value=ANY_VALUE, word=ANY_TEXT)
+@settings(max_examples=300)
+def test_any_line(value, word):
+    """One event is one line of printable characters, whatever stands in its values and their names."""
+    line = written(True, lambda log: log.warning("value.told", value=value, **{f"x{word}": word}))
+    assert line.endswith("\n")
+    assert obeyed(line[:-1]) == []
+    assert len(line.splitlines()) == 1
+    told = json.loads(line)
+    assert (told["event"], told["level"]) == ("value.told", "warning")
+    if "\ud800" not in repr(word) and word.isprintable():
+        assert told[f"x{word}"] == word
+
+
+@given(value=ANY_VALUE, word=ANY_TEXT)
+@settings(max_examples=300)
+def test_any_text(value, word):
+    """As text, too: one line, and nothing in it is obeyed by a terminal but the colours, which are ours."""
+    line = written(False, lambda log: log.warning("value.told", value=value, **{f"x{word}": word}))
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", line)
+    assert len(bare.splitlines()) == 1
+    assert "value.told" in bare
+    assert obeyed(bare[:-1]) == []
+
+
+@given(word=ANY_TEXT)
+@settings(max_examples=100)
+def test_any_error(word):
+    """The words of an exception are the platform's too: in JSON they end no line, as text they command no terminal."""
+
+    def say(log):
+        try:
+            raise ValueError(word)  # noqa: TRY301 - the words are what matters
+        except ValueError:
+            log.exception("request.failed", path="/")
+
+    line = written(True, say)
+    assert len(line.splitlines()) == 1
+    assert obeyed(line[:-1]) == []
+    assert json.loads(line)["exception"][0]["exc_type"] == "ValueError"
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", written(False, say))
+    assert set(obeyed(bare)) <= {"\n", "\t"}
+
+
+def test_foreign(capsys):
+    """What a library logs is one event too, with its exception; a line of its own making ends none of ours."""
+    begin()
+    record = logging.LogRecord("aiohttp", logging.ERROR, "x", 1, "a\n%s", ("b\u2028",), None)
+    try:
+        fail(CANARY)
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    logs.Foreign().emit(record)
+    [line] = lines(capsys)
+    assert (line["event"], line["level"], line["library"], line["message"]) == (
+        "library.warned", "error", "aiohttp", "a\nb\u2028",
+    )  # fmt: skip
+    assert "refused after 1 try" in json.dumps(line["exception"])
+    assert "copied" not in json.dumps(line)
+
+
+CRASH = """
+import asyncio, sys
+from monitor import logs
+from monitor.secret import Secret
+logs.configure(as_json=True, secrets=[Secret("hunter2hunter2")])
+async def main():
+    async with asyncio.TaskGroup() as group:
+        password = "local-value"
+        group.create_task(fall())
+async def fall():
+    raise ValueError("login hunter2hunter2 at\\nhost")
+asyncio.run(main())
+"""
+
+
+def test_crash():
+    """What ends the program is an event like any other: one line, no local variable, no secret; and it ends it."""
+    done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    [line] = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (line["event"], line["level"]) == ("program.failed", "error")
+    assert "login *** at\\nhost" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "local-value" not in done.stderr
+    assert "fall" in json.dumps(line["exception"])
 
 
 def test_given_up(caplog):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import orjson
 import pytest
 import structlog
 
-from monitor.secret import Secret
+from monitor.secret import Secret, within
 
 CANARY = 'p@ss/w"ord\\é'
 
@@ -35,6 +35,10 @@ def test_reveal():
         format,
         "{}".format,
         "{0!r:>9}".format,
+        "{:>40.2}".format,
+        lambda secret: f"{secret:x}",
+        lambda secret: format(secret, "%Y"),
+        lambda secret: "".join(str(one) for one in within({"a": [Holder(secret)]})),
         lambda secret: f"{secret} {secret!r} {secret!s}",
         lambda secret: "%s %r" % (secret, secret),  # noqa: UP031
         lambda secret: f"{[secret]} { ({'word': secret}) } {Holder(secret)}",
@@ -53,9 +57,65 @@ def test_shown(write):
         assert part not in text.replace("word", "")
 
 
-@pytest.mark.parametrize("write", [pickle.dumps, json.dumps, orjson.dumps, copy.copy, copy.deepcopy, vars, bytes])
+@pytest.mark.parametrize(
+    "write",
+    [
+        pickle.dumps,
+        json.dumps,
+        orjson.dumps,
+        copy.copy,
+        copy.deepcopy,
+        vars,
+        bytes,
+        hash,
+        len,
+        iter,
+        asdict,
+        lambda secret: asdict(Holder(secret)),
+        lambda secret: {secret: 1},
+        lambda secret: secret + "",
+        lambda secret: secret < Secret(CANARY),
+    ],
+)
 def test_refused(write):
     """What would carry the text away is refused, without the text."""
     with pytest.raises(TypeError) as caught:
         write(Secret(CANARY))
-    assert "p@ss" not in str(caught.value)
+    for part in ("p@ss", "ord"):
+        assert part not in str(caught.value).replace("word", "")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (CANARY, CANARY, True), (CANARY, CANARY + "x", False), (CANARY, "", False), ("", "", True), ("é", "e", False),
+        ("\ud800", "\ud800", True), ("\ud800", "?", False), ("a" * 10_000, "a" * 9_999 + "b", False),
+    ],
+)  # fmt: skip
+def test_equal(one, other, same):
+    """Two that hold the same text are equal, whatever characters it has."""
+    assert (Secret(one) == Secret(other)) is same
+    assert (Secret(one) != Secret(other)) is not same
+
+
+@pytest.mark.parametrize("other", [CANARY, CANARY.encode(), None, "***", 1])
+def test_no_text(other):
+    """It equals no text: nothing can be compared with it in a time that tells how much of it agrees."""
+    assert Secret(CANARY) != other
+    assert other != Secret(CANARY)
+
+
+def test_constant_time(monkeypatch):
+    """They are compared by the function that takes the same time wherever the first difference is."""
+    compared = []
+    monkeypatch.setattr("hmac.compare_digest", lambda a, b: compared.append((a, b)) or True)
+    assert Secret("a") == Secret("b")
+    assert compared == [(b"a", b"b")]
+
+
+def test_within():
+    """Every secret is found in what it is part of, however deep; a type and a text hold none."""
+    one, two, three = Secret("1"), Secret("2"), Secret("3")
+    value = {"a": (Holder(one), [{"b": frozenset()}, {"c": two}]), "d": None, 5: {"e": [three, "x", Holder]}}
+    assert [secret.reveal() for secret in within(value)] == ["1", "2", "3"]
+    assert list(within(Holder)) == list(within("text")) == []

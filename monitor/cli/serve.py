@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from monitor import config, logs
+from monitor import config, coredump, logs
 from monitor.app import App
 from monitor.cli.demo import link
 from monitor.demo import state
 from monitor.domain.checks.feature_flags import FlagSettings
 from monitor.errors import MonitorError
 from monitor.places import state_home
+from monitor.secret import Secret, within
 
 DEMO_STOPS_S = 4.0
 
@@ -55,7 +56,8 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _serve(loaded: config.Config, demo: dict[str, str] | None) -> int:
-    logs.configure(as_json=loaded.log_json, level=loaded.log_level)
+    logs.configure(as_json=loaded.log_json, level=loaded.log_level, secrets=_secrets(loaded))
+    coredump.forbid()
     app = App(loaded)
     # What is here now stays for good. Looked through at each full collection, it would hold everybody up for 40 ms.
     gc.freeze()
@@ -78,6 +80,17 @@ def _introduce(demo: dict[str, str], address: str) -> None:
     except MonitorError as error:
         _say(f"Nobody can sign in yet: {error} Try: huph-monitor demo info")
     _say(f"Break the demo platform: {demo['control']}  (or: huph-monitor demo list)")
+
+
+def _secrets(loaded: config.Config) -> Iterator[Secret]:
+    """Give all that must not stand in a log, also what is no secret by its type."""
+    yield from within(loaded)
+    # asyncpg takes this one by itself, where the address has none.
+    yield Secret(os.environ.get("PGPASSWORD", ""))
+    profile = loaded.profile
+    urls = [service.url for service in profile.services]
+    urls += [part.url for part in (profile.flags, profile.broker) if part is not None]
+    yield from (Secret(value) for url in urls for _, value in parse_qsl(urlsplit(url).query))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -98,7 +98,7 @@ async def closing(platform: Platform, daemon: Daemon, follower: Follower) -> Non
     connection.terminate()
     assert row["held"] <= OURS
     assert row["idle"] == 0
-    assert "Traceback" not in daemon.log
+    assert daemon.mistakes == []
     assert "never retrieved" not in daemon.log
     assert "ResourceWarning" not in daemon.log
     calm(daemon)
