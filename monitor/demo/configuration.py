@@ -24,8 +24,8 @@ def text(
 ) -> str:
     """Write it; a service is described by the key of its kind: `url` for http, `address` for the rest.
 
-    `secret` is the file of NEXTAUTH_SECRET, which also signs the tokens towards the broker. Settings can be edited where
-    `edit_dsn` says by which role, whose password is in the file `edit_password`.
+    `secret` is the file of NEXTAUTH_SECRET, which also signs the tokens towards the broker. Settings can be edited
+    where `edit_dsn` says by which role, whose password is in the file `edit_password`.
     """
     database = {"dsn": dsn}
     if edit_dsn is not None and edit_password is not None:

@@ -135,6 +135,8 @@ async def _live(options: Options, clock: Clock) -> None:
                 tokens=held.tokens,
                 flags=beside.flags.path,
                 services=beside.places,
+                edit_dsn=postgres.address(schema.DATABASE, schema.EDITOR),
+                edit_password=held.secret_file(EDIT_PASSWORD),
             )
         )
         held.announce(

@@ -90,8 +90,13 @@ class EmbeddedPostgres:
         return [self.pid, *sorted(processes.children(self.pid))] if self.pid else []
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
+        """Give an address with the superuser's password, which the demo's own roles have as well; guests need none."""
         secret = f":{self._password}" if self._password and (database, user) not in self._guests else ""
-        return f"postgresql://{user}{secret}@{HOST}:{self.port}/{database}"
+        return self.address(database, f"{user}{secret}")
+
+    def address(self, database: str, user: str) -> str:
+        """Give an address without a password."""
+        return f"postgresql://{user}@{HOST}:{self.port}/{database}"
 
     def init(self) -> None:
         """Make the data directory, once. May be called from any thread."""

@@ -21,7 +21,7 @@ LONGEST = 2000
 """So many characters a value has at most where the profile does not say less; no more are read of one."""
 UNAUDITED_S = 86_400.0
 """How long a change without a record is told."""
-TOKEN = "token:"
+SERVICE = "token:"
 """What the names of services begin with in the audit log."""
 UNPRINTED = {"Cc", "Cs", "Zl", "Zp"}
 """No value has characters of these categories (Unicode, 4.5): controls, halves of pairs, separators of lines."""
@@ -74,7 +74,7 @@ class Setting:
 
 def actor(name: str) -> str:
     """Give the name of who edits as it can be shown: the name of a token is none."""
-    kind, token, rest = name.rpartition(TOKEN)
+    kind, token, rest = name.rpartition(SERVICE)
     return f"{token}{quoted(rest)}" if token and not kind else quoted(name)
 
 

@@ -315,7 +315,7 @@ def test_not_unaudited(row):
 
 
 def test_unaudited_beside_invalid():
-    """A value that is wrong is the entry's reason; both codes are told, each once, also of a key that nobody expects."""
+    """A value that is wrong is the entry's reason; both codes are told, each once, of any key."""
     judgement = judged(model=change(60, value="gpt"), turns=change(60), zone=change(60, value="Asia/Jakarta"))
     assert codes(judgement) == {"settings.invalid": "warn", "settings.unaudited": "warn"}
     assert params(judgement, "settings.unaudited")["key"] == "system.turns"
