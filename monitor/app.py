@@ -29,8 +29,6 @@ from monitor.outputs import transitions_log
 from monitor.outputs.hub import Hub
 from monitor.outputs.seats import Limits
 from monitor.outputs.server import Server
-from monitor.settings.edit import Edited, Trail
-from monitor.settings.editor import Editor
 from monitor.sources.broker import BrokerClient
 from monitor.sources.flags import FlagRows, FlagsSource, by_sql
 from monitor.sources.listener import Listener
@@ -163,15 +161,6 @@ class App:
             self._endless.append(("broker", self._broker.run))
         roles = Roles(profile.roles, lambda: self._hint("users"))
         gate = _gate(config.access, roles)
-        editor = Editor(
-            profile.settings,
-            sweep,
-            config.edit,
-            edit=self._query("edit_setting", Edited),
-            trail=self._query("setting_history", Trail),
-            connect_timeout_s=connect_timeout_s,
-            timeout_s=query_timeout_s,
-        )
         self._sessions = (recount, sweep)
         self._server = Server(
             hub=hub,
@@ -181,14 +170,14 @@ class App:
             port=config.http.port,
             base_path=config.http.base_path,
             gate=gate,
-            editor=editor,
+            editor=plan.editor(profile, sweep, config.edit),
             hosts=config.http.hosts,
             frame_ancestors=config.http.frame_ancestors,
             limits=Limits(config.stream.max_subscribers, config.stream.max_per_address, config.stream.max_per_caller),
         )
         self._endless.append(("attendance", self._server.attendance.run))
         self._users: UserWatch | None = None
-        if config.access.nextauth and (query := self._query("users", UserRows)) is not None:
+        if config.access.nextauth and (query := plan.if_there(profile, "users", UserRows)) is not None:
             self._users = UserWatch(
                 query,
                 sweep,
@@ -198,11 +187,6 @@ class App:
                 changed=self._server.attendance.check,
             )
             self._endless.append(("users", self._users.run))
-
-    def _query(self, name: str, facts: type) -> Query | None:
-        """Read a query that a profile may do without."""
-        queries = self._config.profile.queries
-        return Query.load(queries, name, facts) if (queries / f"{name}.sql").is_file() else None
 
     @staticmethod
     def _flags_source(

@@ -166,7 +166,7 @@ def editor(profile: Profile, reading: Session, target: Target | None = None) -> 
     A platform without an audit log has no setting_history.sql, and one whose settings cannot be edited no
     edit_setting.sql.
     """
-    found = {name: _if_there(profile, name, facts) for name, facts in EDITING.items()}
+    found = {name: if_there(profile, name, facts) for name, facts in EDITING.items()}
     return Editor(
         profile.settings,
         reading,
@@ -178,7 +178,8 @@ def editor(profile: Profile, reading: Session, target: Target | None = None) -> 
     )
 
 
-def _if_there(profile: Profile, name: str, facts: type) -> Query | None:
+def if_there(profile: Profile, name: str, facts: type) -> Query | None:
+    """Read a query that a platform may do without."""
     return Query.load(profile.queries, name, facts) if (profile.queries / f"{name}.sql").is_file() else None
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import structlog
 
 from monitor.database import Session, Target
-from monitor.domain.checks.settings import LONGEST, TOKEN, Setting, actor
+from monitor.domain.checks.settings import LONGEST, SERVICE, Setting, actor
 from monitor.domain.quoting import quoted
 from monitor.domain.typed import canonical
 from monitor.errors import ProfileError
@@ -164,7 +164,7 @@ class Editor:
 
 def _name(edit: Edit) -> str:
     """Give the name that the audit log has of who edits."""
-    return actor(f"{TOKEN}{edit.caller.name}" if edit.caller.kind == "token" else edit.caller.name)
+    return actor(f"{SERVICE}{edit.caller.name}" if edit.caller.kind == "token" else edit.caller.name)
 
 
 def _arguments(setting: Setting, edit: Edit) -> tuple[object, ...]:
