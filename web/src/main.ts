@@ -1,50 +1,53 @@
 // Starts the page: with the document that came inside it, or with one that it asks for; never with an empty board.
 import { mount } from 'svelte';
-import App from './App.svelte';
-import { reader, say } from './i18n/say.svelte';
+import { reader } from './i18n/say.svelte';
 import { isDocument } from './live/protocol';
+import { session } from './live/session.svelte';
 import { live } from './live/state.svelte';
 import type { HealthDocument } from './live/wire';
+import { parseRoute } from './route.svelte';
+import Shell from './Shell.svelte';
+import { later } from './views/later.svelte';
 import './styles/tokens.css';
 import './styles/page.css';
 import './styles/board.css';
 import './styles/detail.css';
 import './styles/sections.css';
+import './styles/closed.css';
 
 const RETRY_MS = 3000;
 
+/** Takes the document out of the page: who may not see it later must not find it there. */
 function embedded(): HealthDocument | undefined {
+  const slot = document.getElementById('document');
   try {
-    const found: unknown = JSON.parse(document.getElementById('document')?.textContent ?? '');
+    const found: unknown = JSON.parse(slot?.textContent ?? '');
     return isDocument(found) ? found : undefined;
   } catch {
     return undefined;
+  } finally {
+    slot?.remove();
   }
 }
 
-async function asked(): Promise<HealthDocument | undefined> {
-  try {
-    const answer = await fetch(new URL('api/v1/health/full', document.baseURI), { signal: AbortSignal.timeout(8000) });
-    const found: unknown = await answer.json();
-    return isDocument(found) ? found : undefined;
-  } catch {
-    return undefined;
-  }
+async function begin(): Promise<void> {
+  if (live.begun) return;
+  await live.load();
+  if (!live.begun && !session.refusal) setTimeout(() => void begin(), RETRY_MS);
 }
 
 async function boot(): Promise<void> {
-  const health = embedded() ?? (await asked());
-  if (!health) {
-    reader.begin(undefined);
-    document.documentElement.dataset.link = 'lost';
-    document.body.textContent = say('boot.failed');
-    setTimeout(() => void boot(), RETRY_MS);
-    return;
-  }
-  document.body.textContent = '';
-  reader.begin(health.zone);
-  live.start(health);
-  mount(App, { target: document.body });
+  const health = embedded();
+  const behind = parseRoute(location.hash).page !== 'board';
+  await Promise.all([reader.begin(), behind ? later.fetch() : undefined]);
+  if (health) live.start(health);
+  else await begin();
+  mount(Shell, { target: document.body });
+  later.whenIdle();
+  const look = () => void (document.visibilityState === 'visible' && live.look());
+  window.addEventListener('online', look);
+  window.addEventListener('focus', look);
+  document.addEventListener('visibilitychange', look);
 }
 
 void boot();

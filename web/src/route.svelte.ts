@@ -6,14 +6,18 @@ export type Route =
   | { page: 'board'; section?: SectionName }
   | { page: 'events' }
   | { page: 'check'; name: string }
-  | { page: 'job'; name: string };
+  | { page: 'job'; name: string }
+  | { page: 'setting'; name: string };
+
+/** The pages of one thing each, by the first word of their address. */
+const NAMED = { checks: 'check', cron: 'job', settings: 'setting' } as const;
 
 export function parseRoute(hash: string): Route {
   const [first, second] = hash.replace(/^#\/?/, '').split('/');
   if (first === 'events') return { page: 'events' };
-  if (second && (first === 'checks' || first === 'cron')) {
+  if (second && first && Object.hasOwn(NAMED, first)) {
     try {
-      return { page: first === 'cron' ? 'job' : 'check', name: decodeURIComponent(second) };
+      return { page: NAMED[first as keyof typeof NAMED], name: decodeURIComponent(second) };
     } catch {
       return { page: 'board' }; // A broken escape in the address.
     }
@@ -34,6 +38,10 @@ export function toSection(section: SectionName): string {
 
 export function toJob(name: string): string {
   return `#/cron/${encodeURIComponent(name)}`;
+}
+
+export function toSetting(key: string): string {
+  return `#/settings/${encodeURIComponent(key)}`;
 }
 
 class Where {

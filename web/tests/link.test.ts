@@ -31,6 +31,8 @@ const bookmark = JSON.stringify({ type: 'bookmark', seq: 1, as_of: 'x', evidence
 const snapshot = JSON.stringify({ type: 'snapshot', epoch: 1, seq: 1, reason: 'initial', data: sample({ db: {} }) });
 const hello = (resumed: boolean) => JSON.stringify({ type: 'hello', proto: 'health.v1', epoch: 7, seq: 41, resumed });
 let lost = 0;
+let unheard: boolean | undefined;
+let ended: number[] = [];
 let heard: Message[] = [];
 let answer: object | undefined;
 let place = { epoch: 7, seq: 41 };
@@ -43,8 +45,12 @@ function open(): Link {
       heard.push(message);
       return answer;
     },
-    lost: () => {
+    lost: (was_unheard) => {
       lost += 1;
+      unheard = was_unheard;
+    },
+    ended: (code) => {
+      ended.push(code);
     },
   });
   link.open();
@@ -59,6 +65,8 @@ describe('link', () => {
     vi.spyOn(Math, 'random').mockReturnValue(1);
     Socket.made = [];
     lost = 0;
+    unheard = undefined;
+    ended = [];
     heard = [];
     answer = undefined;
     place = { epoch: 7, seq: 41 };
@@ -158,6 +166,41 @@ describe('link', () => {
     expect(Socket.made).toHaveLength(2);
     vi.advanceTimersByTime(600);
     expect(Socket.made).toHaveLength(2);
+  });
+
+  it.each([4400, 4401, 4403, 4406])('does not come back by itself after %i', (code) => {
+    const link = open();
+    latest().onopen?.();
+    latest().onclose?.({ code });
+    expect(ended).toEqual([code]);
+    link.hurry();
+    vi.advanceTimersByTime(60_000);
+    expect([lost, Socket.made.length]).toEqual([0, 1]);
+    link.open();
+    expect(Socket.made).toHaveLength(2);
+  });
+
+  it('tells a connection that was never had from one that was lost', () => {
+    open();
+    latest().onclose?.({ code: 1006 });
+    expect(unheard).toBe(true);
+    vi.advanceTimersByTime(500);
+    latest().onopen?.();
+    latest().onclose?.({ code: 1006 });
+    expect(unheard).toBe(false);
+  });
+
+  it('is still once it was stopped, also amid a pause', () => {
+    const link = open();
+    const first = latest();
+    link.stop();
+    expect(first.closed).toBe(true);
+    first.onclose?.({ code: 1006 });
+    link.open();
+    latest().onclose?.({ code: 1006 });
+    link.stop();
+    vi.advanceTimersByTime(60_000);
+    expect([lost, Socket.made.length]).toEqual([1, 2]);
   });
 
   it('leaves a connection that speaks what it cannot read', () => {

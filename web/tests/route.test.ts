@@ -1,6 +1,6 @@
 // Which page an address names.
 import { describe, expect, it } from 'vitest';
-import { parseRoute, toJob, toWatched } from '../src/route.svelte';
+import { parseRoute, toJob, toSetting, toWatched } from '../src/route.svelte';
 
 describe('route', () => {
   it.each([
@@ -13,11 +13,15 @@ describe('route', () => {
     ['#/cron/follow_up', { page: 'job', name: 'follow_up' }],
     ['#/cron/a%2Fb%20c', { page: 'job', name: 'a/b c' }],
     ['#/cron/%E0%A4%A', { page: 'board' }],
+    ['#/settings', { page: 'board', section: 'settings' }],
+    ['#/settings/system.anthropic_model', { page: 'setting', name: 'system.anthropic_model' }],
+    ['#/toString/x', { page: 'board' }],
     ['#/nowhere', { page: 'board' }],
   ])('%s', (hash, route) => expect(parseRoute(hash)).toEqual(route));
 
   it('finds its way back from what it wrote', () => {
     expect(parseRoute(toJob('a/b c'))).toEqual({ page: 'job', name: 'a/b c' });
+    expect(parseRoute(toSetting('a/b #c'))).toEqual({ page: 'setting', name: 'a/b #c' });
     expect(parseRoute(toWatched('services/dify'))).toEqual({ page: 'board', section: 'services' });
     expect(parseRoute(toWatched('db'))).toEqual({ page: 'check', name: 'db' });
   });

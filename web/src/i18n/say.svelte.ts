@@ -1,6 +1,6 @@
 // The reader's language, look and zone as reactive values, and the words said in them.
 import { type Language, type Place, usableZone } from '../format/place';
-import { type TextKey, text, type Values, type WordGroup, word } from './text';
+import { learn, type TextKey, text, type Values, type WordGroup, word } from './text';
 
 export type Theme = 'light' | 'dark';
 
@@ -11,17 +11,23 @@ class Reader implements Place {
   /** Absent = as the system says. */
   theme = $state<Theme>();
 
-  begin(platform_zone: string | undefined): void {
+  async begin(): Promise<void> {
     const asked = new URLSearchParams(location.search).get('lang') ?? remembered('language');
-    this.language = asked === 'en' ? 'en' : 'id';
+    this.language = asked === 'en' && (await learn('en')) ? 'en' : 'id';
     const theme = remembered('theme');
     if (theme === 'light' || theme === 'dark') this.theme = theme;
-    this.platform_zone = usableZone(platform_zone) ?? 'UTC';
-    this.zone = usableZone(undefined) ?? this.platform_zone;
+    this.zone = usableZone(undefined) ?? 'UTC';
     this.#show();
   }
 
-  speak(language: Language): void {
+  /** The platform's zone, which stands in for the viewer's where that is not known. */
+  home(platform_zone: string | undefined): void {
+    this.platform_zone = usableZone(platform_zone) ?? 'UTC';
+    this.zone = usableZone(undefined) ?? this.platform_zone;
+  }
+
+  async speak(language: Language): Promise<void> {
+    if (!(await learn(language))) return;
     this.language = language;
     remember('language', language);
     // The address must not bring the other language back at the next reload.

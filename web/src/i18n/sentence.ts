@@ -2,8 +2,7 @@
 import { number } from '../format/number';
 import type { Place } from '../format/place';
 import { exact, instant, parse, weekly } from '../format/time';
-import reasons from './reasons.json';
-import { hasWord, isWordGroup, text, word } from './text';
+import { hasWord, isWordGroup, template, text, word } from './text';
 
 export interface Piece {
   text: string;
@@ -33,12 +32,11 @@ const GROWING: Record<string, { from: string; unit_s: number }> = {
 const GROUPS: Record<string, string> = { parent: 'check', last_verdict: 'verdict', slowest: 'question' };
 
 export function sentence(telling: Telling, now: number, place: Place): Piece[] {
-  const known = reasons as Record<string, Record<Place['language'], string>>;
-  const template = Object.hasOwn(known, telling.code) ? known[telling.code]?.[place.language] : undefined;
-  if (template === undefined) {
+  const found = template(telling.code, place.language);
+  if (found === undefined) {
     return [{ kind: 'plain', text: text('reason.unlisted', place.language, { code: telling.code }) }];
   }
-  return template.split(/(\{\w+\})/).flatMap((part): Piece[] => {
+  return found.split(/(\{\w+\})/).flatMap((part): Piece[] => {
     const name = /^\{(\w+)\}$/.exec(part)?.[1];
     if (name !== undefined) return [piece(name, telling, now, place)];
     return part === '' ? [] : [{ kind: 'plain', text: part }];

@@ -8,7 +8,10 @@ export interface Ears {
   connected(): void;
   /** What comes back is said to the daemon on this same connection. */
   message(message: Message): object | undefined;
-  lost(): void;
+  /** The connection is gone, or could not be had (`unheard`); the next attempt comes by itself. */
+  lost(unheard: boolean): void;
+  /** The daemon has closed it with a code that says: do not come back as you are. */
+  ended(code: number): void;
 }
 
 /** Bookmarks come every 3 s, so 8 s of silence are two of them missed. */
@@ -18,6 +21,8 @@ const RESTART_STEP_MS = 1000;
 const LAST_STEP_MS = 30_000;
 /** "Service restart": everyone is thrown out at once and must not come back at once. */
 const RESTART = 1012;
+/** Not understood, not signed in, not allowed, another protocol: the same attempt would end the same way. */
+const FINAL = [4400, 4401, 4403, 4406];
 
 export class Link {
   readonly #address: string;
@@ -26,6 +31,7 @@ export class Link {
   #silence: ReturnType<typeof setTimeout> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #step_ms = FIRST_STEP_MS;
+  #opened = false;
 
   constructor(address: string, ears: Ears) {
     this.#address = address;
@@ -33,13 +39,18 @@ export class Link {
   }
 
   open(): void {
+    this.#opened = false;
     clearTimeout(this.#retry);
     this.#retry = undefined;
     const { epoch, seq } = this.#ears.place();
     const socket = new WebSocket(`${this.#address}?epoch=${epoch}&seq=${seq}`, SUBPROTOCOL);
     this.#socket = socket;
     this.#listen();
-    socket.onopen = () => this.#ears.connected();
+    socket.onopen = () => {
+      if (socket !== this.#socket) return;
+      this.#opened = true;
+      this.#ears.connected();
+    };
     socket.onmessage = (event) => {
       if (socket !== this.#socket || typeof event.data !== 'string') return;
       this.#listen();
@@ -51,6 +62,11 @@ export class Link {
     };
     socket.onclose = (event) => {
       if (socket !== this.#socket) return;
+      if (FINAL.includes(event.code)) {
+        this.#socket = undefined;
+        this.stop();
+        return this.#ears.ended(event.code);
+      }
       if (event.code === RESTART) this.#step_ms = RESTART_STEP_MS;
       this.#again();
     };
@@ -59,6 +75,16 @@ export class Link {
   /** Something says that the network may be back (a tab in front again, the machine online): do not sleep on. */
   hurry(): void {
     if (this.#retry !== undefined) this.open();
+  }
+
+  /** Speaks to nobody until it is opened again. */
+  stop(): void {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#silence);
+    this.#retry = undefined;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
   }
 
   #listen(): void {
@@ -75,7 +101,12 @@ export class Link {
   #again(): void {
     this.#socket = undefined;
     clearTimeout(this.#silence);
-    this.#ears.lost();
+    this.#ears.lost(!this.#opened);
+    this.later();
+  }
+
+  /** Comes back after a pause. */
+  later(): void {
     // Full jitter: any moment of the step, so that a thousand pages do not knock together.
     const delay = Math.random() * this.#step_ms;
     this.#step_ms = Math.min(this.#step_ms * 2, LAST_STEP_MS);

@@ -1,4 +1,5 @@
 // The series that the charts draw: asked for by REST, checked, and joined with the window that is still running.
+import { ask, brought } from './ask';
 import { isObject } from './protocol';
 import { momentAt, numberAt, textAt } from './read';
 import type { Json } from './wire';
@@ -42,16 +43,16 @@ export interface Run {
 }
 
 export async function fetchRates(): Promise<Rates | undefined> {
-  return decodeRates(await fetchJson('api/v1/series/message_rates'));
+  return decodeRates(brought(await ask('api/v1/series/message_rates')));
 }
 
 export async function fetchLatency(): Promise<Point[] | undefined> {
-  return decodeLatency(await fetchJson('api/v1/series/db_latency'));
+  return decodeLatency(brought(await ask('api/v1/series/db_latency')));
 }
 
 /** The runs of one job in the last 24 h, newest first. */
 export async function fetchRuns(job: string): Promise<Run[] | undefined> {
-  return decodeRuns(await fetchJson(`api/v1/cron/${encodeURIComponent(job)}/runs`));
+  return decodeRuns(brought(await ask(`api/v1/cron/${encodeURIComponent(job)}/runs`)));
 }
 
 export function decodeRuns(answer: Json | undefined): Run[] | undefined {
@@ -162,17 +163,4 @@ function holed(value: Json | undefined): (number | undefined)[] {
 
 function numbers(value: Json | undefined): number[] {
   return Array.isArray(value) ? value.filter((one): one is number => typeof one === 'number') : [];
-}
-
-async function fetchJson(path: string): Promise<Json | undefined> {
-  try {
-    const answer = await fetch(new URL(path, document.baseURI), {
-      signal: AbortSignal.timeout(8000),
-      cache: 'no-store',
-    });
-    return answer.ok ? ((await answer.json()) as Json) : undefined;
-  } catch {
-    // A chart without its series shows no line; the link's own silence is told elsewhere.
-    return undefined;
-  }
 }

@@ -1,0 +1,29 @@
+// What the first paint does without: fetched when it is wanted, or when the browser has nothing else to do.
+
+type Pages = typeof import('./pages');
+
+class Later {
+  pages = $state.raw<Pages>();
+  /** They cannot be had: the daemon is away, or has the files of another version. */
+  failed = $state(false);
+
+  async fetch(): Promise<void> {
+    if (this.pages) return;
+    try {
+      this.pages = await import('./pages');
+      this.failed = false;
+    } catch {
+      this.failed = true;
+    }
+  }
+
+  /** So that a page opens at once, and also while the daemon is away. */
+  whenIdle(): void {
+    const fetch = () => void this.fetch();
+    // Safari has no idle callback.
+    if ('requestIdleCallback' in window) window.requestIdleCallback(fetch, { timeout: 5000 });
+    else setTimeout(fetch, 1000);
+  }
+}
+
+export const later = new Later();

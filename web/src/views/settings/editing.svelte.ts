@@ -1,0 +1,140 @@
+// One edit from the first key to its arrival: what is drafted, what it stands on, and what became of it.
+import {
+  type Base,
+  baseOf,
+  type Current,
+  canonical,
+  hasMoved,
+  type Outcome,
+  type Problem,
+  problemOf,
+  type Setting,
+  save,
+} from '../../live/settings';
+
+type Save = typeof save;
+type Refusal = Outcome & { kind: 'refused' };
+
+export class Editing {
+  /** Absent: untouched, the field shows what is set. */
+  draft = $state<string>();
+  reason = $state('');
+  busy = $state(false);
+  refusal = $state.raw<Refusal>();
+  conflict = $state.raw<Current>();
+  /** What was saved; `arrived` once the stream has brought it here as to everybody. */
+  saved = $state.raw<{ base: Base; at: number | undefined; arrived: boolean }>();
+  /** A value that was sent is judged when it is sent, not while it is typed. */
+  tried = $state(false);
+  readonly setting: Setting;
+  readonly changed: boolean;
+  readonly problem: Problem | undefined;
+  /** Between the answer and the stream there is nothing to edit. */
+  readonly waits = $derived(this.saved !== undefined && !this.saved.arrived);
+  #base: Base;
+  readonly #save: Save;
+
+  constructor(read: () => Setting, how: Save = save) {
+    this.setting = $derived(read());
+    this.#save = how;
+    this.#base = baseOf(read());
+    this.changed = $derived(this.draft !== undefined && isChange(this.setting, this.draft));
+    this.problem = $derived(this.draft === undefined ? undefined : problemOf(this.setting, this.draft));
+  }
+
+  /** The field's text: the draft, or what is set; a secret and what is not known whole begin empty. */
+  get text(): string {
+    if (this.draft !== undefined) return this.draft;
+    return this.setting.whole ? (this.setting.value ?? '') : '';
+  }
+
+  write(text: string): void {
+    if (this.busy || this.waits) return;
+    this.draft = text;
+    this.refusal = undefined;
+    this.saved = undefined;
+    this.tried = false;
+  }
+
+  reset(): void {
+    if (this.busy || this.waits) return;
+    this.#clear();
+    this.#base = baseOf(this.conflict ?? this.setting);
+    this.conflict = undefined;
+    this.refusal = undefined;
+  }
+
+  /** To be called whenever the document has brought the setting anew. */
+  follow(): void {
+    if (this.busy) return;
+    const { setting } = this;
+    if (this.saved && !this.saved.arrived) {
+      const { version, value } = this.saved.base;
+      const there =
+        version === undefined ? setting.secret || setting.value === value : (setting.version ?? 0) >= version;
+      if (!there) return;
+      this.saved = { ...this.saved, arrived: true };
+      this.#clear();
+      this.#base = baseOf(setting);
+      return;
+    }
+    if (!hasMoved(setting, this.conflict ?? this.#base)) return;
+    if (this.changed) {
+      const { version, value, changed_at, changed_by } = setting;
+      this.conflict = { version, value, changed_at, changed_by };
+      this.refusal = undefined;
+    } else {
+      this.#base = baseOf(setting);
+      this.conflict = undefined;
+    }
+  }
+
+  /** Lets the other one's value stand. */
+  takeTheirs(): void {
+    this.reset();
+  }
+
+  /** Saves mine, knowing theirs. */
+  async saveOver(): Promise<Outcome | undefined> {
+    if (!this.conflict) return undefined;
+    this.#base = baseOf(this.conflict);
+    this.conflict = undefined;
+    return await this.submit();
+  }
+
+  async submit(): Promise<Outcome | undefined> {
+    this.tried = true;
+    if (this.busy || this.waits || this.conflict || !this.changed || this.problem || this.draft === undefined)
+      return undefined;
+    this.busy = true;
+    this.refusal = undefined;
+    const { key, secret, type } = this.setting;
+    const value = secret ? this.draft : canonical(type, this.draft);
+    const outcome = await this.#save(key, value, this.reason, this.#base);
+    this.busy = false;
+    if (outcome.kind === 'saved') {
+      // A secret is not kept a moment longer than its way takes.
+      if (secret) this.draft = undefined;
+      const base = { version: outcome.version, value: secret ? undefined : value };
+      this.saved = { base, at: outcome.changed_at, arrived: false };
+    } else if (outcome.kind === 'conflict') {
+      this.conflict = outcome.current;
+    } else {
+      this.refusal = outcome;
+    }
+    this.follow();
+    return outcome;
+  }
+
+  #clear(): void {
+    this.draft = undefined;
+    this.reason = '';
+    this.tried = false;
+  }
+}
+
+function isChange(setting: Setting, draft: string): boolean {
+  if (setting.secret) return draft !== '';
+  if (!setting.whole || setting.value === undefined) return draft !== '';
+  return canonical(setting.type, draft) !== setting.value;
+}

@@ -1,0 +1,4 @@
+// Before any test: the words of both languages are there.
+import { learn } from '../src/i18n/text';
+
+if (!(await learn('en'))) throw new Error('the English catalogue could not be read');
