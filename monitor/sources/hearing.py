@@ -1,4 +1,4 @@
-"""How notifications leave asyncpg: all of one read at once, in order, and the last words of a server that ends us.
+"""How notifications leave asyncpg: in order, all at once, a piece of a flood each turn; and a server's last words.
 
 The one file that leans on what asyncpg keeps to itself; where that is missing, its public way is taken instead.
 """
@@ -21,6 +21,8 @@ FATAL = re.compile(rb"E....SFATAL\0(?:[^C\0][^\0]*\0)*C(\w{5})\0(?:[^\0]+\0)*\0$
 """An ErrorResponse at the very end that ends the session too (PostgreSQL 18, 54.7, 54.8): C is its SQLSTATE."""
 LONGEST = 1000
 """Bytes that such a message takes at most."""
+PIECE = 131_072
+"""Bytes that are taken in one turn of the loop: some thousand notifications, a few milliseconds."""
 
 
 class HearingConnection(asyncpg.Connection):  # type: ignore[misc]
@@ -76,12 +78,16 @@ class LastWords(asyncio.Protocol):
     """Stands between a transport and asyncpg's protocol, and remembers with which words the server ended us.
 
     asyncpg itself cannot say it of a session that was idle. `torn` says that the connection was reset or timed out.
+    Of a flood it gives asyncpg a piece, and then the loop its turn.
     """
 
-    def __init__(self, within: asyncio.Protocol) -> None:
+    def __init__(self, within: asyncio.Protocol, transport: asyncio.ReadTransport) -> None:
         self._within = within
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
         self._last = b""
         self.torn = False
+        self._over = False
         # Bound once: this is called for every read.
         self._received = within.data_received
 
@@ -93,9 +99,26 @@ class LastWords(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._last = data[-LONGEST:]
-        self._received(data)
+        if len(data) <= PIECE:
+            self._received(data)
+            return
+        # libuv reads up to 32 times in one turn where each read was full: 8 MB, half a second of notifications.
+        self._transport.pause_reading()
+        self._feed(data, 0)
+
+    def _feed(self, data: bytes, begin: int) -> None:
+        """Give the piece that begins there; the next one comes in the next turn, and so does what waits behind it."""
+        if self._over:
+            return
+        end = begin + PIECE
+        self._received(data[begin:end])
+        if end < len(data):
+            self._loop.call_soon(self._feed, data, end)
+        else:
+            self._loop.call_soon(self._transport.resume_reading)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._over = True
         self.torn = exc is not None
         self._within.connection_lost(exc)
 
@@ -115,7 +138,7 @@ def last_words(connection: asyncpg.Connection) -> LastWords | None:
     within = getattr(connection, "_protocol", None)
     if transport is None or within is None or not hasattr(transport, "set_protocol"):
         return None
-    words = LastWords(within)
+    words = LastWords(within, transport)
     transport.set_protocol(words)
     return words
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 import pytest
 
 from monitor.database import Target, open_session
 from monitor.sources import hearing
-from monitor.sources.hearing import HearingConnection, last_words, listen
+from monitor.sources.hearing import HearingConnection, LastWords, last_words, listen
 
 
 @asynccontextmanager
@@ -100,3 +102,64 @@ async def test_last_words(platform):
 async def test_no_last_words():
     """Where asyncpg does not let us listen to them, there are none."""
     assert last_words(object()) is None
+
+
+class Counting(asyncio.Protocol):
+    """Counts the bytes that it is given in each turn of the loop; at `most`, it ends the connection itself."""
+
+    def __init__(self, most=math.inf):
+        self.turns, self.ended, self._most = [0], asyncio.Event(), most
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.turn()
+
+    def turn(self):
+        self.turns.append(0)
+        if not self.ended.is_set():
+            asyncio.get_running_loop().call_soon(self.turn)
+
+    def data_received(self, data):
+        assert not self.ended.is_set()
+        self.turns[-1] += len(data)
+        if sum(self.turns) >= self._most:
+            self.transport.abort()
+
+    def connection_lost(self, _):
+        self.ended.set()
+
+
+def flooded(size, counting):
+    """Send so much at once, on the loop that the daemon has."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def send(_, writer):
+        writer.write(bytes(size))
+        writer.close()
+
+    async def flood():
+        server = await asyncio.start_server(send, "127.0.0.1", 0)
+        protocol = counting()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: protocol, *server.sockets[0].getsockname())
+        transport.set_protocol(LastWords(protocol, transport))
+        async with asyncio.timeout(20):
+            await protocol.ended.wait()
+        server.close()
+        return protocol.turns
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(flood())
+
+
+def test_everybody_has_a_turn():
+    """However much waits to be read, the loop has a turn after each piece, and in the end all of it is read."""
+    turns = flooded(16 * 2**20, Counting)
+    assert sum(turns) == 16 * 2**20
+    assert max(turns) <= 2 * hearing.PIECE
+
+
+def test_flood_ends_amid():
+    """A connection that ends amid a flood gives no more of what was read already."""
+    turns = flooded(2**20, partial(Counting, most=1))
+    assert 0 < sum(turns) <= hearing.PIECE
