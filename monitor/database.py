@@ -136,7 +136,7 @@ class Session:
     """One session that is held, opened again when it broke, and asked one question at a time.
 
     `ended_by` collects the SQLSTATEs with which the server ended it amid a question, until somebody takes them;
-    `opened` counts how often it was opened.
+    `opened` counts how often it was opened, `connect_ms` is how long that took the last time.
     """
 
     def __init__(
@@ -159,6 +159,7 @@ class Session:
         self._turn = asyncio.Lock()
         self.ended_by: set[str] = set()
         self.opened = 0
+        self.connect_ms = 0.0
         self._longest_wait_ms = 0.0
 
     @property
@@ -193,6 +194,10 @@ class Session:
                     rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
             except asyncpg.PostgresError as error:
                 raise self._judged(connection, error) from None
+            except asyncio.CancelledError:
+                # asyncpg would open another connection to ask the server to stop, and this one would wait for that.
+                self.drop()
+                raise
             except TimeoutError:
                 # close() would wait for a peer that does not answer.
                 self.drop()
@@ -210,13 +215,19 @@ class Session:
         longest, self._longest_wait_ms = self._longest_wait_ms, 0.0
         return longest
 
+    async def open(self) -> None:
+        """Open it, unless it is open. Raises `Unavailable`, which says how it failed."""
+        async with self._turn:
+            if not self.alive:
+                await self._open()
+
     async def _open(self) -> asyncpg.Connection:
         """Open it anew, but not again and again: who is refused waits longer each time."""
         now = asyncio.get_running_loop().time()
         if now < self._closed_until:
             raise Unavailable
         try:
-            self._connection, _ = await open_session(
+            self._connection, self.connect_ms = await open_session(
                 self.target,
                 self._purpose,
                 self._connect_timeout_s,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from monitor.backoff import Backoff
 from monitor.clock import Clock
-from monitor.database import Session, Target, open_session
+from monitor.database import Session, Target
 from monitor.domain.connection import Answer, Opening, Pulse
 from monitor.domain.signal import Emit, Sample
 from monitor.refusals import Turned, Unavailable
@@ -96,11 +96,14 @@ class DatabasePulse:
         opening = None
         if answer is None:
             answer, opening = await self._try_both(old[1:])
+            if answer is None:
+                for one in old:
+                    one.drop()
         elif self._failed and self._count() > self._counted:
             # A held session has been opened since: that is proof enough.
             opening = self._conclude(Opening("opened"))
         elif self._wants_opening():
-            opening = await self._open()
+            opening, _ = await self._open()
         kept = any(one.alive and one.opened == opened for one, opened in self._held)
         lost = answer is not None and bool(self._held) and not kept
         self._held = [(one, one.opened) for one in self._sessions if one.alive] if answer is not None else []
@@ -121,31 +124,30 @@ class DatabasePulse:
         return now >= self._open_next_at or (self._failed and now >= self._opened_at + LEAST_S)
 
     async def _try_both(self, old: Sequence[Session]) -> tuple[Answer | None, Opening]:
-        """Ask another old session and open a new one at the same time, after a miss."""
+        """Ask another old session and a new one at the same time, after a miss.
+
+        Held sessions that are amid long answers of ours miss too: while a new one answers, the database does.
+        """
         async with asyncio.TaskGroup() as group:
             other = group.create_task(self._ask(old[0]), name="pulse: other session") if old else None
-            new = group.create_task(self._open(), name="pulse: new session")
-        opening = new.result()
-        answer = other.result() if other is not None else None
-        if answer is None and opening.outcome == "opened":
-            # New sessions open: have one of the held ones opened anew, and ask it.
-            answer = await self._ask(self._sessions[0])
+            opening, answer = await self._open(ask=True)
+            if answer is not None and other is not None:
+                other.cancel()
+        if other is not None and not other.cancelled():
+            answer = other.result() or answer
         return answer, opening
 
-    async def _ask(self, session: Session) -> Answer | None:
+    async def _ask(self, session: Session, *, new: bool = False) -> Answer | None:
         try:
             # A question already under way on this session is given its own time before ours begins.
             limit = 2 * self._rhythm.query_timeout_s
             async with asyncio.timeout(limit):
-                if not session.alive:
+                if new or not session.alive:
                     # The first question of a session is slow by itself: PostgreSQL reads its catalogue.
                     await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
                 answer = await self._ask_once(session)
                 return await self._ask_once(session) if answer.stalled else answer
-        except TimeoutError:
-            session.drop()
-            return None
-        except (Unavailable, Turned):
+        except (TimeoutError, Unavailable, Turned):
             return None
 
     async def _ask_once(self, session: Session) -> Answer:
@@ -161,12 +163,12 @@ class DatabasePulse:
             read_only=rows[0]["read_only"],
         )
 
-    async def _open(self) -> Opening:
-        """Open a session and end it again; one that is reset during the handshake is tried again at once."""
-        opening = await self._open_once()
+    async def _open(self, *, ask: bool = False) -> tuple[Opening, Answer | None]:
+        """Open a session, `ask` it, and end it again; one that is reset during the handshake is tried again at once."""
+        opening, answer = await self._open_once(ask=ask)
         if opening.outcome == "reset":
-            opening = await self._open_once()
-        return self._conclude(opening)
+            opening, answer = await self._open_once(ask=ask)
+        return self._conclude(opening), answer
 
     def _conclude(self, opening: Opening) -> Opening:
         """Remember how it went, and when to look next; where sessions open, let the held ones be opened at once."""
@@ -177,10 +179,14 @@ class DatabasePulse:
                 session.retry()
         return opening
 
-    async def _open_once(self) -> Opening:
+    async def _open_once(self, *, ask: bool) -> tuple[Opening, Answer | None]:
+        rhythm = self._rhythm
+        probe = Session(self._target, "probe", rhythm.connect_timeout_s, rhythm.query_timeout_s)
         try:
-            connection, ms = await open_session(self._target, "probe", self._rhythm.connect_timeout_s)
+            await probe.open()
+            answer = await self._ask(probe, new=True) if ask else None
         except Unavailable as failed:
-            return failed.opening or Opening("reset")
-        connection.terminate()
-        return Opening("opened", connect_ms=ms)
+            return failed.opening or Opening("reset"), None
+        finally:
+            probe.drop()
+        return Opening("opened", connect_ms=probe.connect_ms), answer
