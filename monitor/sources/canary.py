@@ -46,6 +46,11 @@ class Canary:
         if self._awaited is not None and self._awaited[0] == text and not self._awaited[1].done():
             self._awaited[1].set_result(None)
 
+    @property
+    def late(self) -> bool:
+        """Whether the last one came back after all, when nobody waited for it any more."""
+        return self._awaited is not None and self._awaited[1].done() and not self._awaited[1].cancelled()
+
     def give_up(self) -> None:
         """Wait no longer: the connection on which it would come back is gone."""
         if self._awaited is not None:

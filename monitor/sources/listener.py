@@ -92,6 +92,7 @@ class Listener:
         self._lost = 0
         self._pooled = False
         self._since = math.inf
+        self._heard_at = -math.inf
         self._reading = Reading()
 
     def wake(self) -> None:
@@ -211,6 +212,7 @@ class Listener:
     def _heard(self, notifications: Sequence[tuple[str, str]]) -> None:
         # A plain function: asyncpg calls it in the order of arrival, a coroutine would lose the order.
         at = self._clock.now()
+        self._heard_at = at.mono
         kept: dict[str, list[str]] = {}
         for channel, text in notifications:
             if channel == TEST_CHANNEL:
@@ -279,7 +281,9 @@ class Listener:
         channels = self._channels.keys() & state[1] if state is not None else None
         pooled = state is not None and state[0] != pid
         missing = state is not None and not pooled and not {*self._channels, TEST_CHANNEL} <= state[1]
-        if not missing:
+        # An answer comes behind all that was sent before it. Without one, while anything comes, it may only be late.
+        late = self._canary.late or (state is None and self._heard_at > flight.sent)
+        if not (missing or (late and self._lost)):
             self._lost += 1
         at, told = self._clock.now(), frozenset(channels) if channels is not None else None
         lost = SignalLost(max(self._lost, 1), told, pid, self._target.label, pooled, unlistened=missing)

@@ -24,6 +24,7 @@ from monitor.sources.canary import TEST_CHANNEL
 from monitor.sources.listener import Listener
 from monitor.sources.reading import READ_PER_S
 from tests.fakes import Recorder
+from tests.proxy import PASS, latency, proxied, throttle
 
 CHANNELS = {
     "messages": ("message_throughput", "recent_activity"),
@@ -489,6 +490,32 @@ async def test_signal_does_not_return(platform, elsewhere):
     # The least wait is a fifth of 50 ms, doubled each time; the deadline comes on top.
     assert all(one >= 0.02 + 0.01 * 2**n for n, one in enumerate(between))
     assert {line["event"] for line in log} == {"listen.lost"}
+
+
+@pytest.mark.parametrize(("way", "deadline_s"), [(throttle(2000), 0.2), (latency(400), 0.1)], ids=["narrow", "long"])
+async def test_late(platform, way, deadline_s):
+    """A signal that is behind on a narrow way or a long one is never called lost twice, however often it is late."""
+    writer, loop = await asyncpg.connect(platform.dsn), asyncio.get_running_loop()
+
+    async def talk():
+        while True:
+            await writer.execute("select pg_notify('messages', n || repeat(' ', 200)) from generate_series(1, 10) n")
+            await asyncio.sleep(0.01)
+
+    async with proxied(platform.postgres.port) as network:
+
+        def then(_, thing):
+            if thing == "caught up" or isinstance(thing, Gap):
+                changing.append(loop.create_task(network.set(way if thing == "caught up" else PASS)))
+
+        changing, talking = [], loop.create_task(talk())
+        dsn, ours = network.dsn(platform.monitor_dsn), platform.monitor_dsn
+        async with listening(dsn, ours, sample_s=0.05, deadline_s=deadline_s, then=then) as scene:
+            lost = await scene.until(SignalLost, 3)
+        talking.cancel()
+        await asyncio.gather(talking, *changing, return_exceptions=True)
+    writer.terminate()
+    assert {one.lost for one in lost} == {1}
 
 
 class Pooler(Door):
