@@ -75,13 +75,15 @@ class BreakGlass:
             raise ValueError("is a symbolic link; name the file itself")
         # Not to wait: it may be a pipe.
         opened = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(opened, "rb") as file:
+        try:
             status = os.fstat(opened)
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError("is no ordinary file")
             if wrong := flaw(status):
                 raise ValueError(wrong)
-            text = file.read(_MOST_BYTES + 1).strip()
+            text = os.read(opened, _MOST_BYTES).strip()
+        finally:
+            os.close(opened)
         if not _TOKEN.fullmatch(text):
             raise ValueError(
                 f"must hold one word of {LEAST_CHARACTERS} to 512 characters (ASCII), such as: openssl rand -hex 32"

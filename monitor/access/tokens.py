@@ -203,7 +203,7 @@ class TokenStore:
                 self._forget("")
                 # Not for writing, but a command that was killed may have left something to be undone.
                 self._connection, self._file = self._connect(0.0, query_only=True), file
-            _private(self._path, status)
+            _private(self._path, status, tended=False)
             version: int = self._connection.execute("pragma data_version").fetchone()[0]
             if version != self._version:
                 rows = _rows(self._connection)
@@ -254,7 +254,7 @@ class TokenStore:
 
     def _connect(self, patience_s: float, *, query_only: bool) -> sqlite3.Connection:
         for path in (self._path.parent, self._path):
-            _private(path, path.stat())
+            _private(path, path.stat(), tended=not query_only)
         connection = sqlite3.connect(
             f"{self._path.as_uri()}?mode=rw", uri=True, timeout=patience_s, isolation_level=None
         )
@@ -306,8 +306,8 @@ class TokenStore:
         )
 
 
-def _private(path: Path, status: os.stat_result) -> None:
-    if wrong := flaw(status):
+def _private(path: Path, status: os.stat_result, *, tended: bool) -> None:
+    if wrong := flaw(status, tended=tended):
         raise StoreError(f"{path} {wrong}.")
 
 
