@@ -223,15 +223,22 @@ async def test_settings(platform, held):
     await platform.connection.execute(
         "update system_settings set updated_at = now(), version = 7 where key = $1", MODEL
     )
+    await platform.connection.execute(
+        "insert into audit_log (actor, action, subject, at)"
+        " select 'Sari', 'setting.update', key, updated_at from system_settings where key = 'system.openai_api_key'"
+    )
     found = await entries(held)
     assert list(found) == [API_KEY, MODEL, "system.intent_llm_enabled", "system.openai_api_key"]
     model = found[MODEL]
     assert model.pop("changed_at") == pytest.approx(before, abs=5)
     assert model == {
         "value": "claude-haiku-4-5-20251001", "configured": True, "secret": False, "editable": True, "version": 7,
+        "changed_by": "", "audited": False,
     }  # fmt: skip
     secret = found[API_KEY]
     assert (secret["value"], secret["configured"], secret["secret"]) == ("", True, True)
+    other = found["system.openai_api_key"]
+    assert (other["changed_by"], other["audited"]) == ("Sari", True)
 
 
 async def test_not_configured(platform, held):
@@ -287,7 +294,7 @@ async def test_many_and_long(platform, held):
     found = await entries(held, [MODEL, "nowhere"])
     assert MODEL in found
     assert len(found) == 202
-    assert len(found["a00001"]["value"]) == 2000
+    assert len(found["a00001"]["value"]) == 2001
 
 
 async def test_no_settings(platform, held):

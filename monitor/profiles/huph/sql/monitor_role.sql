@@ -85,6 +85,10 @@ declare
     owner name := (select pg_get_userbyid(relowner) from pg_class where oid = 'system_settings'::regclass);
 begin
     execute format('alter view huph_monitor_settings owner to %I', owner);
+    -- Where the log is another's, who reads the settings may not read it.
+    if not coalesce(has_table_privilege(owner, to_regclass('audit_log'), 'select'), true) then
+        owner := current_user;
+    end if;
     execute format('alter view huph_monitor_audit owner to %I', owner);
 end
 $$;
