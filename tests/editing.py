@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import signal
 import sys
@@ -31,11 +32,13 @@ STEPS = ("before update on system_settings", "after update on system_settings", 
          "after insert on audit_log")  # fmt: skip
 
 
-def editor_of(edit_dsn: str | None, monitor_dsn: str = "postgresql://nobody@127.0.0.1:1/none") -> Editor:
+def editor_of(
+    edit_dsn: str | None, monitor_dsn: str = "postgresql://nobody@127.0.0.1:1/none", **bounds: float
+) -> Editor:
     """Make the editor of the HUPH profile; without the monitor's address it has no past."""
     config = load(None, {"HUPH_MONITOR_DATABASE_DSN": monitor_dsn}, {})
     target = Target.of(edit_dsn) if edit_dsn is not None else None
-    return editor(config.profile, Session(config.database, "sweep", 3), target)
+    return editor(config.profile, Session(config.database, "sweep", 3), target, **bounds)
 
 
 async def whole(connection: asyncpg.Connection) -> tuple[int, int]:
@@ -93,7 +96,9 @@ async def kill_amid(
         if crash is not None:
             await crash()
     finally:
-        process.send_signal(signal.SIGKILL)
+        # In a crash it may have ended by itself.
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
         await process.wait()
     theirs = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and " + (
         "application_name = 'torn'" if torn else f"usename = '{schema.EDITOR}'"
@@ -111,7 +116,8 @@ async def edit_for_ever(dsn: str, version: int) -> None:
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         outcome = await door.edit(Edit(USER, KEY, Secret(f"claude-{number}"), version=number))
-        assert isinstance(outcome, Done), outcome
+        if not isinstance(outcome, Done):
+            sys.exit(str(outcome))
 
 
 async def edit_in_two_steps(dsn: str, version: int) -> None:

@@ -25,7 +25,7 @@ REASON = 500
 """So many characters of a reason are kept."""
 TURN_S = 5.0
 """So long an edit waits for those before it: the role has few sessions."""
-PAUSES_S = (0.1, 0.3, 0.7, 1.5, 3.0)
+PAUSES_S = (0.1, 0.3, 0.7, 1.5, 3.0, 3.0)
 """When it is asked again whether an edit was written whose connection broke."""
 CERTAIN_S = 10.0
 """So long that is tried, all in all."""
@@ -50,7 +50,7 @@ class Editor:
 
     Without a target, or where the profile has no `edit` query, nothing is edited; without a `trail` nothing is
     remembered. One edit at a time, each in a session of its own. `timeout_s` bounds the question, as the server
-    counts it.
+    counts it; `turn_s` the wait for one's turn, `certain_s` the search for the truth.
     """
 
     def __init__(
@@ -63,12 +63,15 @@ class Editor:
         trail: Asking | None = None,
         connect_timeout_s: float = 3.0,
         timeout_s: float = 2.0,
+        turn_s: float = TURN_S,
+        certain_s: float = CERTAIN_S,
     ) -> None:
         self._expected = {setting.key: setting for setting in expected}
         self._reading = reading
         self._target = target
         self._edit, self._trail = edit, trail
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
+        self._turn_s, self._certain_s = turn_s, certain_s
         self._turn = asyncio.Lock()
 
     @property
@@ -90,7 +93,7 @@ class Editor:
         if problem := setting.problem(edit.value.reveal()):
             return Refusal("invalid_value", problem)
         try:
-            async with asyncio.timeout(TURN_S):
+            async with asyncio.timeout(self._turn_s):
                 await self._turn.acquire()
         except TimeoutError:
             return Refusal("busy")
@@ -126,7 +129,7 @@ class Editor:
         if outcome is not None:
             return outcome
         try:
-            async with asyncio.timeout(CERTAIN_S):
+            async with asyncio.timeout(self._certain_s):
                 for pause_s in PAUSES_S:
                     await asyncio.sleep(pause_s)
                     # The same request is written once, however often it is asked for.

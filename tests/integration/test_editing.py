@@ -283,12 +283,11 @@ async def test_the_session_is_ended(platform, door):
     assert await whole(platform.connection) == (2, 1)
 
 
-async def test_unconfirmed(platform, postgres, door, monkeypatch):
+async def test_unconfirmed(platform, postgres):
     """Where the database does not come back, it is not said that nothing was written."""
-    monkeypatch.setattr("monitor.settings.editor.CERTAIN_S", 0.5)
     await slow(platform, 1.0)
     async with proxied(postgres.port) as proxy:
-        task = asyncio.create_task(editor_of(proxy.dsn(platform.editor_dsn)).edit(wish("claude-next")))
+        task = asyncio.create_task(editor_of(proxy.dsn(platform.editor_dsn), certain_s=0.5).edit(wish("claude-next")))
         await until(lambda: at_work(platform))
         await proxy.set(BLACKHOLE)
         assert await task == Refusal("unconfirmed")
