@@ -40,6 +40,7 @@ from monitor.sources.services import Services
 from monitor.sources.sweep import Sweep
 from monitor.sources.users import UserRows, UserWatch
 from monitor.sources.vitals import SelfWatch
+from monitor.systemd import ServiceManager
 
 log = structlog.get_logger()
 Endless = tuple[str, Callable[[], Awaitable[None]]]
@@ -236,8 +237,14 @@ class App:
         else:
             self._sweep.look(check, wished=True)
 
-    async def run(self, ready: Callable[[str], None] = lambda _: None) -> None:
-        """Serve until SIGTERM or SIGINT; `ready` is told the page's address. A task that ends by itself ends it all."""
+    async def run(self, ready: Callable[[str], None] = lambda _: None, manager: ServiceManager | None = None) -> None:
+        """Serve until SIGTERM or SIGINT; `ready` is told the page's address. A task that ends by itself ends it all.
+
+        `manager` is whoever has started us and waits for signs of life.
+        """
+        manager = manager if manager is not None else ServiceManager({})
+        if manager.beat_s is not None:
+            self._endless.append(("signs of life", manager.run))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -245,11 +252,13 @@ class App:
         address = await self._server.start()
         log.info("daemon.started", version=__version__, address=address, database=self._config.database.label)
         ready(address)
+        manager.ready()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._for_ever(work), name=name) for name, work in self._endless]
                 await stop.wait()
                 log.info("stop.requested")
+                manager.stopping()
                 await self._server.stop()
                 for task in reversed(tasks):
                     task.cancel()

@@ -23,6 +23,7 @@ from monitor.domain.checks.feature_flags import FlagSettings
 from monitor.errors import MonitorError
 from monitor.places import state_home
 from monitor.secret import Secret, within
+from monitor.systemd import ServiceManager
 
 DEMO_STOPS_S = 4.0
 
@@ -69,7 +70,7 @@ def _serve(loaded: config.Config, demo: dict[str, str] | None) -> int:
             asyncio.get_running_loop().run_in_executor(None, _introduce, demo, address)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(app.run(ready))
+        runner.run(app.run(ready, ServiceManager(os.environ)))
     return 0
 
 
