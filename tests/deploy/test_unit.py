@@ -108,7 +108,7 @@ async def test_sandbox(platform, start_daemon, tmp_path):
     daemon = await start_daemon(
         platform.monitor_dsn,
         module="tests.deploy.sandbox monitor",
-        services='[services.postgres]\nkind = "tcp"\naddress = "localhost:%d"\n' % platform.postgres.port,
+        services=f'[services.postgres]\nkind = "tcp"\naddress = "localhost:{platform.postgres.port}"\n',
         environment={"SANDBOX_WRITABLE": str(tmp_path)},
     )
     follower = await daemon.settled()
