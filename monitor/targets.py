@@ -116,7 +116,8 @@ def broker(reader: Reader, channels: Collection[str]) -> BrokerSettings | None:
     url, path, namespace = part.text("url"), part.text("path", "socket.io"), part.text("namespace", "/")
     join, claims = part.table("join"), part.table("claims")
     stats = part.text("stats")
-    secret = _secret_file(part, "secret_file") or _secret(part, "secret")
+    written, secret = _newest(_secret_file(part, "secret_file")), _secret(part, "secret")
+    secret = written or secret
     relays = {}
     wanted = part.part("relays")
     for channel in wanted.names():
@@ -143,6 +144,11 @@ def broker(reader: Reader, channels: Collection[str]) -> BrokerSettings | None:
         secret = Secret("")
     join_event, join_data = str(join.get("event", "")), str(join.get("data", ""))
     return BrokerSettings(url, path, namespace, join_event, join_data, stats, relays, dict(claims), secret)
+
+
+def _newest(secret: Secret | None) -> Secret | None:
+    """Give the first line: while the secret is exchanged, its file holds the older ones below it."""
+    return None if secret is None else Secret(secret.reveal().partition("\n")[0].rstrip())
 
 
 def _secret(part: Reader, key: str) -> Secret | None:
