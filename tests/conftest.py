@@ -8,16 +8,14 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from monitor.demo import schema
 from monitor.demo.postgres import EmbeddedPostgres
 from tests.bench.stage import furnish
 from tests.daemon import Daemon
-from tests.watched import Platform
+from tests.watched import Platform, platform_of
 
 SETTINGS = {"max_connections": "100"}
 
@@ -46,14 +44,8 @@ async def template(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture
 async def platform(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[Platform]:
     """A platform of this test's own, without traffic."""
-    name = f"t{uuid4().hex}"
-    admin = await asyncpg.connect(postgres.dsn())
-    await admin.execute(f"create database {name} template {template} strategy file_copy")
-    platform = Platform(postgres, name, await asyncpg.connect(postgres.dsn(name)))
-    yield platform
-    platform.connection.terminate()
-    await admin.execute(f"drop database {name} with (force)")
-    await admin.close()
+    async with platform_of(postgres, template) as platform:
+        yield platform
 
 
 @pytest.fixture

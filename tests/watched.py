@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 import asyncpg
 
@@ -43,3 +46,16 @@ class Platform:
                 ago_s,
                 count,
             )
+
+
+@asynccontextmanager
+async def platform_of(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[Platform]:
+    """Make a platform without traffic; it is gone afterwards."""
+    name = f"t{uuid4().hex}"
+    admin = await asyncpg.connect(postgres.dsn())
+    await admin.execute(f"create database {name} template {template} strategy file_copy")
+    platform = Platform(postgres, name, await asyncpg.connect(postgres.dsn(name)))
+    yield platform
+    platform.connection.terminate()
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()

@@ -37,7 +37,7 @@ def load(folder: Path, text: str) -> config.Config:
 
 
 def test_loads(placed, tmp_path):
-    """As it stands it is a configuration: for a daemon behind a proxy, which lets users and tokens in, and no one else."""
+    """As it stands it is a configuration: a daemon behind a proxy, which lets users and tokens in, and no one else."""
     loaded = load(tmp_path, placed)
     assert loaded.http.base_path == "/hm/"
     assert loaded.access.origins == ("https://admin.example",)
