@@ -106,7 +106,7 @@ def test_planted(copy, file, line, contract):
 # Locks.
 
 
-@pytest.mark.parametrize("name", ["run", "dev"])
+@pytest.mark.parametrize("name", ["serve", "run", "dev"])
 def test_requirements(name):
     """Every package is pinned with its hashes, and no host is named, so that any registry serves."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
