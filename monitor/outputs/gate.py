@@ -61,7 +61,7 @@ class Doorkeeper:
         gate: Gate,
         clock: Clock,
         counts: Counts,
-        sign_in: Callable[[web.Request, RefusedError, str], web.Response],
+        sign_in: Callable[[web.Request, RefusedError, Rules], web.Response],
     ) -> None:
         self._gate = gate
         self._rules = gate.rules
@@ -92,7 +92,7 @@ class Doorkeeper:
             except RefusedError as refused:
                 self._counts.turned_back[refused.code] += 1
                 if door is not None and door.page:
-                    return self._sign_in(request, refused, self._rules.sign_in_url)
+                    return self._sign_in(request, refused, self._rules)
                 return self._refuse(refused)
             if request.method not in SAFE:
                 from_our_page(request, self._rules)

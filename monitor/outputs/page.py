@@ -6,23 +6,33 @@ import gzip
 import mimetypes
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from html import escape
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from urllib.parse import quote
 
 from aiohttp import web
 
 from monitor.access.caller import RefusedError
+from monitor.access.rules import Rules
 from monitor.errors import MonitorError
 from monitor.outputs import wire
-from monitor.outputs.answers import refusal
 from monitor.outputs.hub import Hub
 
 SLOT = b'<script type="application/json" id="document">{}</script>'
 GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?\s*(?:,|$)", re.IGNORECASE)
 """An answer may come packed, unless its weight is nothing (RFC 9110, 12.5.3)."""
 NEEDED = re.compile(rb'(?:src|href)="\./([^"]+)"')
+
+
+CLOSED = "sign-in.html"
+CLOSED_SLOT = 'lang="id" data-code="sign_in" data-address="no"'
+ADDRESS_SLOT = "#sign-in-address"
+HERE = "{here}"
+"""What in the address of signing in stands for the address of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,9 @@ class Page:
         self._index = (folder / "index.html").read_bytes()
         if SLOT not in self._index:
             raise MonitorError("The built page has no place for the document; build it again from web/.")
+        self._closed = (folder / CLOSED).read_text("utf-8") if (folder / CLOSED).is_file() else ""
+        if CLOSED_SLOT not in self._closed or ADDRESS_SLOT not in self._closed:
+            raise MonitorError("The built sign-in page has no place for its words; build it again from web/.")
         self._assets: Mapping[str, Asset] = dict(_assets(folder, ""))
         if missing := {name.decode() for name in NEEDED.findall(self._index)} - self._assets.keys():
             raise MonitorError(
@@ -56,9 +69,17 @@ class Page:
         body = self._index.replace(SLOT, SLOT.replace(b"{}", document))
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Cache-Control": "no-store"})
 
-    def sign_in(self, _: web.Request, refused: RefusedError, url: str) -> web.Response:
+    def sign_in(self, request: web.Request, refused: RefusedError, rules: Rules) -> web.Response:
         """Say in the reader's language why this page is not shown, and where one signs in."""
-        return refusal(refused.status, refused.code, refused.code, sign_in_url=url)
+        here = f"{rules.origins[0]}{request.path}" if rules.origins else f"http://{request.host}{request.path}"
+        address = rules.sign_in_url.replace(HERE, quote(here, safe=""))
+        language = _language(request)
+        told = f'lang="{language}" data-code="{refused.code}" data-address="{"yes" if address else "no"}"'
+        body = self._closed.replace(CLOSED_SLOT, told).replace(ADDRESS_SLOT, escape(address or "./"))
+        headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language, Cookie"}
+        return web.Response(
+            text=body, status=refused.status, content_type="text/html", charset="utf-8", headers=headers
+        )
 
     async def asset(self, request: web.Request) -> web.Response:
         asset = self._assets.get(request.match_info["path"])
@@ -85,8 +106,22 @@ def _assets(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
             continue
         if entry.is_dir():
             found += _assets(entry, f"{name}/")
-        elif name != "index.html":
+        elif name not in {"index.html", CLOSED}:
             plain = entry.read_bytes()
             kind = mimetypes.guess_type(entry.name)[0] or "application/octet-stream"
             found.append((name, Asset(kind, plain, gzip.compress(plain, mtime=0))))
     return found
+
+
+def _language(request: web.Request) -> str:
+    """Give the language that the reader asks for: by ?lang=, else the first known one that his browser names."""
+    asked = request.query.get("lang", "")
+    if asked in {"id", "en"}:
+        return asked
+    weighed: list[tuple[float, int, str]] = []
+    for part in request.headers.get("Accept-Language", "").split(","):
+        name, _, weight = part.strip().partition(";q=")
+        with suppress(ValueError):
+            weighed.append((-float(weight or 1), len(weighed), name.partition("-")[0].lower()))
+    known = [name for _, _, name in sorted(weighed) if name in {"id", "in", "en"}]
+    return "en" if known and known[0] == "en" else "id"

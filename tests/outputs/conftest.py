@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -35,6 +36,7 @@ EVERYTHING = {
     "HUPH_MONITOR_ACCESS_OPEN": "true",
 }
 """A configuration with which everything of the HUPH profile is watched."""
+WEB = Path(__file__).parents[2] / "web"
 INDEX = '<!doctype html><title>x</title>\n<script type="application/json" id="document">{}</script>\n<p>{}</p>\n'
 
 
@@ -56,6 +58,12 @@ class Port:
         async with self.http.get(self.url + path, **options) as response:
             assert response.content_type == "application/json"
             return response.status, await response.json()
+
+
+def build(folder: Path) -> None:
+    """Write the least that a built page is; the one for who may not see it is our own."""
+    (folder / "index.html").write_text(INDEX, encoding="utf-8")
+    shutil.copy(WEB / "sign-in.html", folder)
 
 
 class Desk:
@@ -181,7 +189,7 @@ def web_folder(tmp_path: Path) -> Path:
     """A built page, as small as can be."""
     folder = tmp_path / "web"
     (folder / "assets").mkdir(parents=True)
-    (folder / "index.html").write_text(INDEX, encoding="utf-8")
+    build(folder)
     (folder / "assets" / "app-1.js").write_text("const x = 1;\n" * 100, encoding="utf-8")
     (folder / "icon.svg").write_text("<svg/>", encoding="utf-8")
     (folder / ".secret").write_text("no", encoding="utf-8")
