@@ -43,6 +43,8 @@ TURNED_AWAY = {429, 503}
 BODY_BYTES = 64 << 10
 GOODBYE_S = 0.5
 """How long the subscribers' answers to the last word are waited for."""
+HEADER_BYTES = 32_768
+"""The longest line of a header: NextAuth spreads a large session over several cookies, which come in one."""
 STOP_S = 1.0
 """How long a request under way may take to end; aiohttp waits as long again after it has cancelled it."""
 
@@ -151,7 +153,13 @@ class Server:
             keeper.open(application, door)
         if base_path != "/":
             keeper.open(application, Door("GET", base_path.rstrip("/"), Level.PUBLIC, self._to_base))
-        self._runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=STOP_S)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            auto_decompress=False,
+            shutdown_timeout=STOP_S,
+            max_field_size=HEADER_BYTES,
+        )
 
     async def _to_base(self, _: web.Request) -> web.StreamResponse:
         raise web.HTTPPermanentRedirect(self._base)
