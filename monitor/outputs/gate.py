@@ -149,9 +149,14 @@ def asker(request: web.Request, rules: Rules) -> tuple[str, bool]:
         return peer, _within(peer, loopback=True)
     hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", []) for hop in line.split(",")]
     address = peer
-    while hops and any(_within(address, network) for network in rules.trusted_proxies):
+    while hops and is_proxy(address, rules):
         address = hops.pop()
     return address, False
+
+
+def is_proxy(address: str, rules: Rules) -> bool:
+    """Say whether a trusted proxy has this address."""
+    return any(_within(address, network) for network in rules.trusted_proxies)
 
 
 def own_origin(request: web.Request, rules: Rules, *, needed: bool) -> None:

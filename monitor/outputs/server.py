@@ -17,7 +17,8 @@ from monitor.clock import Clock
 from monitor.errors import MonitorError
 from monitor.outputs.answers import refusal
 from monitor.outputs.attendance import Attendance
-from monitor.outputs.gate import Door, Doorkeeper
+from monitor.outputs.connections import Bounds, Runner, bounds_of
+from monitor.outputs.gate import Door, Doorkeeper, is_proxy
 from monitor.outputs.hub import Hub
 from monitor.outputs.joining import Company
 from monitor.outputs.metrics import Metrics
@@ -105,12 +106,14 @@ class Server:
         frame_ancestors: Collection[str] = (),
         editor: Editor | None = None,
         limits: Limits | None = None,
+        bounds: Bounds | None = None,
         web_folder: Traversable | None = None,
     ) -> None:
         self._hub = hub
         self._host, self._port, self._base = host, port, base_path
         health, series, cron = Health(hub), Series(read_series), Cron(hub, read_series)
-        self._seats = Seats(limits if limits is not None else Limits())
+        seats = limits if limits is not None else Limits()
+        self._seats = Seats(seats)
         self.attendance = Attendance(gate.still, clock)
         company = Company(self._seats, self.attendance, gate.rules, gate.bearer)
         stream, events = Stream(hub, clock, company), Events(hub, company)
@@ -153,12 +156,12 @@ class Server:
             keeper.open(application, door)
         if base_path != "/":
             keeper.open(application, Door("GET", base_path.rstrip("/"), Level.PUBLIC, self._to_base))
-        self._runner = web.AppRunner(
+        self._runner = Runner(
             application,
-            access_log=None,
-            auto_decompress=False,
-            shutdown_timeout=STOP_S,
-            max_field_size=HEADER_BYTES,
+            bounds if bounds is not None else bounds_of(seats),
+            headers=policy,
+            trusted=lambda address: is_proxy(address, gate.rules),
+            stop_s=STOP_S,
         )
 
     async def _to_base(self, _: web.Request) -> web.StreamResponse:

@@ -16,7 +16,7 @@ import uvloop
 from monitor.clock import SystemClock
 from monitor.domain.change import Change
 from monitor.outputs.hub import Hub
-from monitor.outputs.seats import Limits
+from monitor.outputs.seats import PER_ADDRESS, TOTAL, Limits
 from monitor.outputs.server import Server
 from tests.doors import open_gate
 from tests.outputs import whole
@@ -113,4 +113,7 @@ if __name__ == "__main__":
         # Who storms sits at other machines: it takes no time of those who are watched here.
         os.nice(19)
     numbers = [int(word) for word in words]
-    uvloop.run(serve(Limits(*numbers, *numbers)) if role == "serve" else storm(*numbers))
+    most = numbers[0] if numbers else TOTAL
+    # All are the same caller here, and each address is that of many.
+    limits = Limits(most, numbers[0] if numbers else PER_ADDRESS, most)
+    uvloop.run(serve(limits) if role == "serve" else storm(*numbers))
