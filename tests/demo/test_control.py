@@ -1,13 +1,17 @@
 """The demo's door: only this machine, only on purpose."""
 
+import asyncio
 import re
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from monitor.cli.demo import link
 from monitor.clock import SystemClock
 from monitor.demo.control import Control
 from monitor.demo.links import Links
+from monitor.errors import MonitorError
 
 
 @pytest.fixture
@@ -110,3 +114,16 @@ async def test_what_it_cannot_sign_in_to_is_named(door, asked):
     async with door.post("login", params=asked, headers=PRESSED) as answer:
         assert answer.status == 400
         assert next(iter(asked.values())) in (await answer.json())["error"]
+
+
+async def test_a_demo_of_another_version_is_named():
+    """One that gives no links, since it has been running for long, or does not answer: a sentence says what to do."""
+    runner = web.AppRunner(web.Application())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    found = {"control": f"http://127.0.0.1:{runner.addresses[0][1]}/"}
+    with pytest.raises(MonitorError, match="start it anew"):
+        await asyncio.to_thread(link, found)
+    await runner.cleanup()
+    with pytest.raises(MonitorError, match="does not answer"):
+        await asyncio.to_thread(link, found)
