@@ -12,12 +12,12 @@ from monitor.access.rules import ORIGIN
 TRUSTED = "svelte-trusted-html"
 """The name under which the page's Svelte makes HTML of its own templates; nothing else may make any (Trusted Types)."""
 DEVICES = (
-    "accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen",
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
     "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
     "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb",
     "window-management", "xr-spatial-tracking",
 )  # fmt: skip
-"""What the page never asks a browser for (Permissions Policy, 5)."""
+"""What the page never asks a browser for (Permissions Policy, 5); a browser complains of one that it does not know."""
 
 
 def headers(*, origins: Collection[str] = (), frame_ancestors: Collection[str] = ()) -> Mapping[str, str]:
