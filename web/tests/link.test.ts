@@ -177,6 +177,7 @@ describe('link', () => {
     vi.advanceTimersByTime(60_000);
     expect([lost, Socket.made.length]).toEqual([0, 1]);
     link.open();
+    link.open();
     expect(Socket.made).toHaveLength(2);
   });
 

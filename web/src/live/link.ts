@@ -39,6 +39,7 @@ export class Link {
   }
 
   open(): void {
+    if (this.#socket) return;
     this.#opened = false;
     clearTimeout(this.#retry);
     this.#retry = undefined;

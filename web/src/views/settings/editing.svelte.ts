@@ -79,11 +79,14 @@ export class Editing {
       return;
     }
     if (!hasMoved(setting, this.conflict ?? this.#base)) return;
-    if (this.changed) {
+    // A draft that is what the value was, or what it has become, is none that anything could be lost of.
+    const was = { ...setting, value: this.#base.value };
+    if (this.changed && this.draft !== undefined && isChange(was, this.draft)) {
       const { version, value, changed_at, changed_by } = setting;
       this.conflict = { version, value, changed_at, changed_by };
       this.refusal = undefined;
     } else {
+      this.draft = undefined;
       this.#base = baseOf(setting);
       this.conflict = undefined;
     }
