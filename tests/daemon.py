@@ -127,6 +127,7 @@ class Daemon:
         access: str = "open = true",
         port: int = 0,
         listen_dsn: str = "",
+        edit_dsn: str = "",
         module: str = "monitor",
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Daemon:
@@ -139,7 +140,8 @@ class Daemon:
             if not file.exists():
                 file.write_text(FLAGS)
             flags = f'[flags]\npath = "{file}"\n'
-        other = f'listen_dsn = "{listen_dsn}"\n' if listen_dsn else ""
+        others = {"listen_dsn": listen_dsn, "edit_dsn": edit_dsn}
+        other = "".join(f'{key} = "{value}"\n' for key, value in others.items() if value)
         path.write_text(
             f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
             f'[http]\nport = {port}\nbase_path = "{base_path}"\n[access]\n{access}\n{flags}{more}\n'

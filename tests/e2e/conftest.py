@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,9 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests import chromium, npm
 from tests.demo_process import Demo
+
+REPORTED = re.compile(r"ERR_CONNECTION_REFUSED|WebSocket|status of (401|403|409|422)")
+"""What the browser reports by itself: a daemon that is away, and an answer that refuses, which the page tells."""
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +40,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     yield page
     await context.close()
-    # A socket that is refused while the daemon is away is reported by the browser itself.
-    assert [error for error in errors if "ERR_CONNECTION_REFUSED" not in error and "WebSocket" not in error] == []
+    assert [error for error in errors if not REPORTED.search(error)] == []
 
 
 @pytest.fixture
