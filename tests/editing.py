@@ -8,7 +8,6 @@ import itertools
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from importlib import resources
 from random import Random
 
 import asyncpg
@@ -23,7 +22,6 @@ from monitor.settings.edit import Done, Edit
 from monitor.settings.editor import Editor
 from tests.watched import Platform
 
-QUERIES = resources.files("monitor.profiles") / "huph" / "queries"
 KEY = "system.anthropic_model"
 USER = Caller("user", "Super admin 1", Level.EDIT, "1", "super_admin")
 STEP_S = 0.03
@@ -36,7 +34,7 @@ def editor_of(
     edit_dsn: str | None, monitor_dsn: str = "postgresql://nobody@127.0.0.1:1/none", **bounds: float
 ) -> Editor:
     """Make the editor of the HUPH profile; without the monitor's address it has no past."""
-    config = load(None, {"HUPH_MONITOR_DATABASE_DSN": monitor_dsn}, {})
+    config = load(None, {"HUPH_MONITOR_DATABASE_DSN": monitor_dsn, "HUPH_MONITOR_ACCESS_OPEN": "true"}, {})
     target = Target.of(edit_dsn) if edit_dsn is not None else None
     return editor(config.profile, Session(config.database, "sweep", 3), target, **bounds)
 

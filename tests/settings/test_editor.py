@@ -6,9 +6,7 @@ import asyncio
 
 import pytest
 
-from monitor import plan
 from monitor.access.caller import Caller, Level
-from monitor.config import load
 from monitor.database import Session, Target
 from monitor.domain.checks.settings import Setting
 from monitor.secret import Secret
@@ -16,7 +14,6 @@ from monitor.settings.edit import Change, Conflict, Edit, Edited, Refusal, Trail
 from monitor.settings.editor import Editor
 from monitor.sources.queries import Query
 from tests.editing import KEY, USER, editor_of
-from tests.integration.test_other_platform import CLINIC
 
 NOWHERE = "postgresql://huph_monitor_editor@127.0.0.1:1/none"
 CANARY = "canary-4711"
@@ -58,8 +55,7 @@ async def test_edits_off():
     assert not door.edits
     assert await door.edit(wish()) == Refusal("edits_off")
     assert editor_of(NOWHERE).edits
-    clinic = load(None, {"HUPH_MONITOR_DATABASE_DSN": NOWHERE, "HUPH_MONITOR_PROFILE": str(CLINIC)}, {})
-    other = plan.editor(clinic.profile, Session(clinic.database, "test", 1), Target.of(NOWHERE))
+    other = Editor((), Session(Target.of(NOWHERE), "test", 1), Target.of(NOWHERE))
     assert not other.edits
     assert await other.edit(wish()) == Refusal("edits_off")
     assert await other.history(KEY) == Refusal("no_such_setting")
