@@ -44,8 +44,6 @@ TURNED_AWAY = {429, 503}
 BODY_BYTES = 64 << 10
 GOODBYE_S = 0.5
 """How long the subscribers' answers to the last word are waited for."""
-HEADER_BYTES = 32_768
-"""The longest line of a header: NextAuth spreads a large session over several cookies, which come in one."""
 STOP_S = 1.0
 """How long a request under way may take to end; aiohttp waits as long again after it has cancelled it."""
 
