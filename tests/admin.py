@@ -26,10 +26,11 @@ def user(name: str, role: str, user_id: str, **more: Any) -> dict[str, Any]:
     return {"id": user_id, "name": name, "email": f"{name.lower()}@example.org", "role": role, **more}
 
 
+# The first three have rows in the demo platform's table of users.
 USERS = [
     user("Ayu", "super_admin", "1"),
     user("Budi", "system_admin", "2"),
-    user("Citra", "counselor", "3"),
+    user("Citra", "counselor", "11"),
     user("Dewi", "super_admin", "4", permissions="p" * 9000),
 ]
 
@@ -79,7 +80,7 @@ class Visitor:
     """Somebody with cookies; the client's own jar would not send as many bytes of them as browsers do."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
-        self._http = http
+        self.http = http
         self._cookies: dict[str, str] = {}
 
     @property
@@ -90,7 +91,7 @@ class Visitor:
     async def ask(self, method: str, url: str, **options: Any) -> tuple[int, Mapping[str, str], str]:
         """Ask, and keep what cookies are set; give the status, the headers, and the text."""
         headers = {"Cookie": self.header}
-        async with self._http.request(method, url, headers=headers, allow_redirects=False, **options) as response:
+        async with self.http.request(method, url, headers=headers, allow_redirects=False, **options) as response:
             for line in response.headers.getall("Set-Cookie", []):
                 self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
             return response.status, response.headers, await response.text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import subprocess
@@ -103,6 +104,7 @@ class Forge:
         return ".".join([aad, "", coded(nonce), coded(sealed[:-16]), coded(sealed[-16:])])
 
 
+@functools.cache
 def reader(*secrets: str, secure: bool | None = None, max_age_s: float = HOURS_8) -> NextAuth:
     """Read what was made with these secrets, or with the newest."""
     return NextAuth([Secret(one) for one in secrets or (SECRET,)], max_age_s=max_age_s, secure=secure)

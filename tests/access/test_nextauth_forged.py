@@ -8,8 +8,6 @@ import time
 import traceback
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from monitor.access.caller import RefusedError
 from monitor.access.nextauth import Claims, NextAuth
@@ -321,55 +319,3 @@ def test_nothing_kept(forge):
         assert error.args == ("sign_in",)
         assert error.__context__ is None
         assert error.__cause__ is None
-
-
-@pytest.fixture(scope="module")
-def keyed() -> list[Forge]:
-    """Those who have the keys, and say anything."""
-    return [one for kind, one in forges().items() if kind in {V4, V5}]
-
-
-NAMES = st.sampled_from([*(kind.name for kind in KINDS), "next-auth.session-toke", "a", ""])
-SUFFIXES = st.sampled_from(["", ".0", ".1", ".2", ".00", ".4", ".5", ".99", "."])
-LETTERS = st.text(max_size=40) | st.text('ABCDEFabcdef0123456789-_.=;, \t"\\%\r\n\0é\ud800', max_size=200)
-
-
-@given(
-    header=LETTERS
-    | st.lists(st.tuples(NAMES, SUFFIXES, LETTERS), max_size=8).map(
-        lambda pairs: ";".join(f"{name}{suffix}={value}" for name, suffix, value in pairs)
-    )
-)
-def test_any_header(header):
-    """Whatever a header says, it is nobody or turned away; nothing else ever happens."""
-    assert told(header) in {None, "sign_in"}
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(NOW),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(claims=st.dictionaries(st.sampled_from([*GOOD]), JSON).map(lambda some: GOOD | some), now=st.integers(0, 2**33))
-def test_any_claims(keyed, claims, now):
-    """Whatever the claims are, what is told has its types, has not ended, and can be stored and shown."""
-    for forge in keyed:
-        said = told(f"{forge.kind.name}={forge.sealed(json.dumps(claims))}", now)
-        if not isinstance(said, Claims):
-            assert said in {"sign_in", "expired"}
-            continue
-        assert now < said.exp <= said.iat + HOURS_8
-        assert said.sub
-        for text in (said.sub, said.role, said.name or "", said.email or ""):
-            assert isinstance(text, str)
-            assert "\0" not in text
-            assert len(text.encode().decode().splitlines()) <= 1
-
-
-@given(payload=st.binary(max_size=200))
-def test_any_payload(keyed, payload):
-    """Bytes that were encrypted by the true key, but are no claims, are turned away."""
-    for forge in keyed:
-        assert told(f"{forge.kind.name}={forge.sealed(payload)}") == "sign_in"

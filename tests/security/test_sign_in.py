@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Any
-from unittest.mock import ANY
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -74,116 +72,155 @@ async def test_no_cookie(admin, visitor, version):
 # The same in a browser, with the daemon behind the admin.
 
 
+class Tab:
+    """A page of a visitor's browser, and what has come to it over WebSocket."""
+
+    def __init__(self, page: Page, admin: Admin) -> None:
+        self.page = page
+        self.admin = admin
+        self.frames: list[str | bytes] = []
+        page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
+
+    def _heard(self, frame: str | bytes) -> None:
+        self.frames.append(frame)
+
+    async def sign_in(self, version: str, email: str) -> None:
+        """Sign in by the page that the package itself draws, and come to ours."""
+        await self.page.goto(f"{self.admin.address}/{version}/api/auth/signin?callbackUrl=/hm/")
+        await self.page.get_by_label("Username").fill(email)
+        await self.page.get_by_label("Password").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.wait_for_url("**/hm/")
+
+    async def asks(self, path: str) -> tuple[int, str, str]:
+        """Ask, as our page would, for an address; give the status, the code of a refusal, and who is asking."""
+        script = "async (path) => { const r = await fetch(path); return [r.status, await r.json()]; }"
+        status, said = await self.page.evaluate(script, f"/hm/api/v1/{path}")
+        return status, said.get("error", {}).get("code", ""), said.get("name", "")
+
+    async def until(self, promise: Callable[[], Awaitable[bool]], within: float = 10) -> None:
+        """Wait until this is so."""
+        async with asyncio.timeout(within):
+            while not await promise():
+                await asyncio.sleep(0.05)
+
+    async def lives(self) -> None:
+        """Wait until the board is there, and something new has come over the stream."""
+        await expect(self.page.locator(".check#db")).to_be_visible()
+        self.frames.clear()
+
+        async def heard() -> bool:
+            return bool(self.frames)
+
+        await self.until(heard)
+        await expect(self.page.locator("html")).to_have_attribute("data-link", "live")
+
+    async def status(self) -> int:
+        """Give the status with which our page is answered."""
+        response = await self.page.goto(f"{self.admin.address}/hm/")
+        assert response is not None
+        return response.status
+
+
 @pytest.fixture
-async def tab(browser) -> AsyncIterator[Page]:  # noqa: F811
+async def tab(browser, admin) -> AsyncIterator[Tab]:  # noqa: F811
     """A visitor who has never been here."""
     context = await browser.new_context(locale="en-GB")
-    yield await context.new_page()
+    yield Tab(await context.new_page(), admin)
     await context.close()
 
 
 @pytest.fixture
 async def daemon(admin, platform, start_daemon, tmp_path) -> Daemon:
-    """A daemon that only the admin leads to, below /hm/, and that knows the secret of before as well."""
+    """A daemon that only the admin leads to, below /hm/; the secret of its sessions is just being replaced."""
     secrets = tmp_path / "secrets"
     secrets.write_text(f"{OTHER}\n{SECRET}\n", encoding="utf-8")
-    await platform.write()
     access = [f'nextauth_secret_file = "{secrets}"', f'origins = ["{admin.address}"]', f'sign_in_url = "{SIGN_IN}"']
-    daemon = await start_daemon(platform.monitor_dsn, base_path="/hm/", access="\n".join(access))
+    await platform.write()
+    await platform.connection.execute(
+        "insert into users (id, name, email, role) values (4, 'Dewi', 'dewi@example.org', 'super_admin')"
+    )
+    daemon = await start_daemon(platform.monitor_dsn, base_path="/hm/", access="\n".join(access), limits="sweep_s = 5")
     admin.leads_to(daemon.address)
     return daemon
 
 
-async def fill(tab: Page, admin: Admin, version: str, email: str) -> None:
-    """Sign in by the page that the package itself draws."""
-    await tab.goto(f"{admin.address}/{version}/api/auth/signin?callbackUrl=/hm/")
-    await tab.get_by_label("Username").fill(email)
-    await tab.get_by_label("Password").fill(PASSWORD)
-    await tab.get_by_role("button", name="Sign in").click()
-    await tab.wait_for_url("**/hm/")
-
-
-async def asked(tab: Page, path: str) -> tuple[int, Any]:
-    """Ask, as our page would, for an address below /hm/; give the status and the JSON."""
-    script = "async (path) => { const r = await fetch(path); return [r.status, await r.json()]; }"
-    status, told = await tab.evaluate(script, f"/hm/api/v1/{path}")
-    return status, told
+@pytest.mark.e2e
+@VERSIONS
+async def test_browser(daemon, tab, version):
+    """A visitor sees the board after signing in, live through the proxy; not before, and not after signing out."""
+    assert await tab.status() == 401
+    assert await tab.asks("health") == (401, "sign_in", "")
+    await tab.sign_in(version, "ayu@example.org")
+    await tab.lives()
+    assert await tab.asks("session") == (200, "", "ayu@example.org")
+    await tab.page.reload()
+    await tab.lives()
+    await tab.page.goto(f"{tab.admin.address}/{version}/api/auth/signout")
+    async with tab.page.expect_navigation():
+        await tab.page.get_by_role("button", name="Sign out").click()
+    assert await tab.status() == 401
+    assert await tab.asks("session") == (401, "sign_in", "")
 
 
 @pytest.mark.e2e
 @VERSIONS
-async def test_browser(admin, daemon, tab, version):
-    """A visitor is shown the board after signing in, live through the proxy, and not before, nor after signing out."""
-    page = f"{admin.address}/hm/"
-    response = await tab.goto(page)
-    assert response is not None
-    assert response.status == 401
-    assert await asked(tab, "health") == (401, ANY)
-    status, refusal = await asked(tab, "session")
-    assert (status, refusal["error"]["code"], refusal["error"]["sign_in_url"]) == (401, "sign_in", SIGN_IN)
-    await fill(tab, admin, version, "ayu@example.org")
-    await tab.wait_for_selector('html[data-link="live"]')
-    await expect(tab.locator(".check#db")).to_have_attribute("data-verdict", "ok")
-    status, session = await asked(tab, "session")
-    assert status == 200
-    assert (session["kind"], session["name"], session["role"]) == ("user", "ayu@example.org", "super_admin")
-    left = datetime.fromisoformat(session["expires_at"]).timestamp() - time.time()
-    assert HOURS_8 - 60 < left <= HOURS_8
-    await tab.reload()
-    await tab.wait_for_selector('html[data-link="live"]')
-    await tab.goto(f"{admin.address}/{version}/api/auth/signout")
-    async with tab.expect_navigation():
-        await tab.get_by_role("button", name="Sign out").click()
-    response = await tab.goto(page)
-    assert response is not None
-    assert response.status == 401
-
-
-@pytest.mark.e2e
-@VERSIONS
-async def test_wrong_role(admin, daemon, tab, version):
+async def test_wrong_role(daemon, tab, version):
     """Whoever may sign in at the platform, but not look at it, is told so, and is not asked to sign in again."""
-    await fill(tab, admin, version, "citra@example.org")
-    assert await asked(tab, "health") == (403, ANY)
-    status, refusal = await asked(tab, "session")
-    assert (status, refusal["error"]["code"]) == (403, "wrong_role")
-    assert await tab.locator("html[data-link]").count() == 0
+    await tab.sign_in(version, "citra@example.org")
+    assert await tab.asks("session") == (403, "wrong_role", "")
+    assert await tab.asks("health") == (403, "wrong_role", "")
+    assert await tab.status() == 403
 
 
 @pytest.mark.e2e
 @VERSIONS
-async def test_forged_secret(platform, start_daemon, tab, version):
-    """A session that was signed by another secret is none, behind the same proxy."""
+async def test_inactive(daemon, tab, platform, version):
+    """Whoever is no longer active at the platform is out, though the session goes on there."""
+    await tab.sign_in(version, "budi@example.org")
+    await tab.lives()
+    await platform.connection.execute("update users set is_active = false where id = 2")
+
+    async def out() -> bool:
+        return await tab.asks("session") == (403, "inactive", "")
+
+    await tab.until(out, 15)
+    assert await tab.status() == 403
+
+
+@pytest.mark.e2e
+@VERSIONS
+async def test_forged(platform, start_daemon, browser, version):  # noqa: F811
+    """A session of another secret is none, though it comes by the same way."""
     admin = await Admin.start("a secret that the daemon was never told of")
+    context = await browser.new_context(locale="en-GB")
     try:
-        daemon = await start_daemon(
-            platform.monitor_dsn,
-            base_path="/hm/",
-            access=f'nextauth_secret = "{OTHER}"\norigins = ["{admin.address}"]',
-        )
+        access = f'nextauth_secret = "{OTHER}"\norigins = ["{admin.address}"]'
+        daemon = await start_daemon(platform.monitor_dsn, base_path="/hm/", access=access)
         admin.leads_to(daemon.address)
-        await fill(tab, admin, version, "ayu@example.org")
-        status, refusal = await asked(tab, "session")
-        assert (status, refusal["error"]["code"]) == (401, "sign_in")
+        tab = Tab(await context.new_page(), admin)
+        await tab.sign_in(version, "ayu@example.org")
+        assert await tab.asks("session") == (401, "sign_in", "")
     finally:
+        await context.close()
         await admin.stop()
 
 
-@pytest.mark.e2e
 @VERSIONS
-async def test_other_site(admin, daemon, tab, version):
-    """A page of another origin cannot open the stream in the name of whoever is signed in; nor is it open to nobody."""
-    await fill(tab, admin, version, "ayu@example.org")
-    cookies = "; ".join(f"{one['name']}={one['value']}" for one in await tab.context.cookies(admin.address))
+async def test_other_site(admin, daemon, visitor, version):
+    """A page of another origin cannot open the stream in the name of whoever is signed in; nor can nobody."""
+    await visitor.sign_in(admin, version, "ayu@example.org")
     address = f"{admin.address}/hm/api/v1/stream"
-    async with aiohttp.ClientSession(headers={"Cookie": cookies}) as session:
-        for origin in ("https://evil.example", "null", admin.address.replace("127.0.0.1", "localhost"), None):
-            with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-                await session.ws_connect(address, headers={"Origin": origin} if origin else {})
-            assert caught.value.status == 403, origin
-        async with session.ws_connect(address, headers={"Origin": admin.address}) as opened:
-            assert (await opened.receive_json())["type"] == "hello"
-    async with aiohttp.ClientSession(headers={"Origin": admin.address}) as session:
+
+    async def refused(cookies: str, origin: str | None) -> int:
+        headers = {"Cookie": cookies, **({"Origin": origin} if origin else {})}
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-            await session.ws_connect(address)
-        assert caught.value.status == 401
+            await visitor.http.ws_connect(address, headers=headers)
+        return caught.value.status
+
+    for origin in ("https://evil.example", "null", admin.address.replace("127.0.0.1", "localhost"), None):
+        assert await refused(visitor.header, origin) == 403, origin
+    assert await refused("", admin.address) == 401
+    headers = {"Cookie": visitor.header, "Origin": admin.address}
+    async with visitor.http.ws_connect(address, headers=headers) as opened:
+        assert (await opened.receive_json())["type"] == "hello"
