@@ -19,11 +19,12 @@ from monitor.access.nextauth import NextAuth
 from monitor.access.roles import Roles, Standing
 from monitor.access.rules import Rules
 from monitor.access.tokens import TokenStore
+from monitor.demo.links import User
+from monitor.demo.session_cookie import NAME, mint
 from monitor.outputs.hub import Hub
 from monitor.outputs.seats import Limits
 from monitor.outputs.server import Server
 from monitor.secret import Secret
-from tests.access.sessions import v4
 from tests.fakes import FakeClock
 from tests.outputs import whole
 from tests.outputs.conftest import build
@@ -137,7 +138,8 @@ class House:
         self.url = ""
 
     def session(self, now: float, *, secret: str = SECRET, sub: str = "1", role: str = "super_admin") -> dict[str, str]:
-        return {"Cookie": f"next-auth.session-token={v4(secret, now, sub=sub, role=role)}"}
+        user = User(int(sub), "Ayu", f"{sub}@example.test", role)
+        return {"Cookie": f"{NAME}={mint(secret, user, int(now))}"}
 
     async def ask(self, method: str, path: str, headers: dict[str, str], **options: Any) -> tuple[int, Any]:
         """Ask; give the status, and the JSON if it is any."""

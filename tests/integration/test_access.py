@@ -1,0 +1,116 @@
+"""A daemon that lets in who is signed in: what the platform says of its users counts at once, and edits pass one door."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import aiohttp
+import pytest
+import websockets
+
+from monitor.demo.links import User
+from monitor.demo.session_cookie import NAME, mint
+
+SECRET = "a-secret-of-at-least-32-characters-"
+ADMIN = User(1, "Super admin 1", "superadmin1@example.test", "super_admin")
+OTHER = User(2, "System admin 1", "systemadmin1@example.test", "system_admin")
+KEY = "system.anthropic_model"
+WITHIN_S = 1.0
+
+
+def shown(user, ago_s=0.0):
+    return {"Cookie": f"{NAME}={mint(SECRET, user, int(time.time() - ago_s))}"}
+
+
+@pytest.fixture
+async def daemon(platform, start_daemon):
+    await platform.write()
+    return await start_daemon(
+        platform.monitor_dsn,
+        edit_dsn=platform.editor_dsn,
+        access=f'nextauth_secret = "{SECRET}"\n',
+        limits="sweep_s = 30",
+    )
+
+
+def follow(daemon, user):
+    address = daemon.address.replace("http://", "ws://") + "api/v1/stream"
+    headers = {**shown(user), "Origin": daemon.address.rstrip("/")}
+    return websockets.connect(address, additional_headers=headers, proxy=None, compression=None)
+
+
+async def ask(daemon, user, method, path, **more):
+    async with aiohttp.ClientSession() as http:
+        headers = {**shown(user), **more.pop("headers", {})}
+        async with http.request(method, f"{daemon.address}api/v1/{path}", headers=headers, **more) as response:
+            return response.status, await response.json()
+
+
+async def edit(daemon, user, version, value):
+    own = {"X-Huph-Monitor": "1", "If-Match": f'"{version}"', "Origin": daemon.address.rstrip("/")}
+    return await ask(daemon, user, "PATCH", f"settings/{KEY}", headers=own, json={"value": value})
+
+
+async def until_read(daemon, user):
+    """Wait until the daemon has looked at the user's row: what a session says is believed before."""
+    async with asyncio.timeout(10):
+        while (await ask(daemon, user, "GET", "session"))[0] != 403:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("update users set role = 'counselor' where id = 2", "wrong_role"),
+        ("update users set is_active = false where id = 2", "inactive"),
+    ],
+)
+async def test_demoted(platform, daemon, change, code):
+    """Within a second of the event whoever may stay no longer is gone, on every way in; others stay."""
+    async with follow(daemon, OTHER) as socket, follow(daemon, ADMIN) as stays:
+        await asyncio.gather(socket.recv(), stays.recv())
+        await asyncio.sleep(0)
+        await platform.connection.execute(change)
+        async with asyncio.timeout(WITHIN_S):
+            await socket.wait_closed()
+        assert socket.close_code == 4403
+        assert stays.close_code is None
+    status, said = await ask(daemon, OTHER, "GET", "health/full")
+    assert (status, said["error"]["code"]) == (403, code)
+    assert (await ask(daemon, ADMIN, "GET", "session"))[0] == 200
+
+
+async def test_row_of_before(platform, daemon):
+    """A session that was made before its user lost the role is found out as soon as the row was read."""
+    await platform.connection.execute("update users set role = 'counselor' where id = 2")
+    await until_read(daemon, OTHER)
+
+
+async def test_edit_is_fresh(platform, daemon):
+    """An edit asks the row itself, in its own transaction: no memory of ours decides."""
+    assert (await ask(daemon, OTHER, "GET", "session"))[0] == 200
+    await platform.connection.execute("set session_replication_role = replica")  # past our triggers: no signal comes
+    await platform.connection.execute("update users set is_active = false where id = 2")
+    status, said = await edit(daemon, OTHER, 1, "claude-stolen")
+    assert (status, said["error"]["code"]) == (403, "not_allowed")
+    value = await platform.connection.fetchval("select value from system_settings where key = $1", KEY)
+    assert value != "claude-stolen"
+
+
+async def test_new_value_everywhere(platform, daemon):
+    """A new value is on every screen by the platform's own event, and the audit log has its record."""
+    async with follow(daemon, OTHER) as screen:
+        status, said = await edit(daemon, ADMIN, 1, "claude-next")
+        assert (status, said["version"]) == (200, 2)
+        async with asyncio.timeout(2):
+            while '"claude-next"' not in (text := await screen.recv()):
+                pass
+        assert json.loads(text)["type"] in {"diff", "snapshot"}
+    record = await platform.connection.fetchrow("select actor, subject, detail from audit_log order by id desc limit 1")
+    assert (record["actor"], record["subject"]) == (ADMIN.email, KEY)
+    status, said = await edit(daemon, OTHER, 1, "claude-late")
+    assert (status, said["error"]["current"]["value"]) == (409, "claude-next")
+    _, past = await ask(daemon, OTHER, "GET", f"settings/{KEY}/history")
+    assert [(one["by"], one["new"]) for one in past["changes"]] == [(ADMIN.email, "claude-next")]
