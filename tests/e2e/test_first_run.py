@@ -16,7 +16,7 @@ import psutil
 import pytest
 from playwright.async_api import expect
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def start(home):
             start_new_session=True,
         )
         started.append(process)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(80):
             return process, *(await told(process))
 
     yield begin
@@ -68,9 +68,10 @@ async def told(process):
     raise AssertionError(f"it did not start: {said}")
 
 
-async def end(process, how=signal.SIGTERM):
+async def end(process, how=signal.SIGTERM, within=15):
+    assert process.returncode is None, (await process.stderr.read()).decode()[-4000:]
     process.send_signal(how)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(within):
         assert await process.wait() == (-signal.SIGKILL if how is signal.SIGKILL else 0)
 
 
@@ -105,7 +106,7 @@ async def test_the_demo_comes_and_goes_with_the_daemon(start, how):
     await healthy(address, link)
     children = psutil.Process(process.pid).children(recursive=True)
     assert any("postgres" in child.name() for child in children)
-    await end(process, how)
+    await end(process, how, within=5)
     await gone([child.pid for child in children], 5)
 
 
