@@ -27,6 +27,7 @@ HEAD_BYTES = 64 << 10
 LINGER_S = 1.0
 """So long somebody who is turned away has time to read why."""
 LOOK_S = 0.1
+"""Between two looks that are so long apart every socket has been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,13 @@ class TurnedAway(asyncio.Protocol):
 class Connection(web.RequestHandler):
     """One connection, until a WebSocket takes it over: aiohttp's own, with its limits."""
 
-    __slots__ = ("_body", "_head_bytes", "_reception", "_timer")
+    __slots__ = ("_body", "_head_bytes", "_late_once", "_reception", "_timer")
 
     def __init__(self, server: web.Server, reception: Reception, **options: Any) -> None:
         super().__init__(server, loop=reception.loop, **options)
         self._reception = reception
         self._timer: asyncio.TimerHandle | None = None
+        self._late_once = False
         self._head_bytes = 0
         self._body: StreamReader | None = None
 
@@ -196,6 +198,7 @@ class Connection(web.RequestHandler):
 
     def _arm(self, delay_s: float) -> None:
         self._disarm()
+        self._late_once = False
         self._timer = self._reception.loop.call_later(delay_s, self._late)
 
     def _disarm(self) -> None:
@@ -211,7 +214,11 @@ class Connection(web.RequestHandler):
 
     def _late(self) -> None:
         bounds = self._reception.bounds
-        if self._body is not None:
+        if not self._late_once:
+            # A loop that stood still may come to its timers before it reads what has lain there for long.
+            self._late_once = True
+            self._timer = self._reception.loop.call_later(LOOK_S, self._late)
+        elif self._body is not None:
             # Whoever reads it passes that on as the answer; whoever does not has no use for the connection any more.
             self._body.set_exception(web.HTTPRequestTimeout(text=f"Send a body within {bounds.body_s:g} s."))
             self._timer = self._reception.loop.call_later(LINGER_S, self.abort)

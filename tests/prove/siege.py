@@ -91,7 +91,9 @@ async def storm(port: int, count: int) -> None:
             transport, stormer = await loop.create_connection(Stormer, "127.0.0.1", port, local_addr=(address, 0))
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    return await stormer.received
+                    # So many at once may come too late with their own request: then they are let go, without a word.
+                    if status := await stormer.received:
+                        return status
             except TimeoutError:
                 # The kernel's queue was full: it let us in, and then forgot us. Clients give up, too, and come again.
                 transport.abort()

@@ -381,6 +381,24 @@ def test_followers(run, path):
     run(scenario)
 
 
+def test_loop_that_stood_still(run):
+    """What was there in time is read, however late we come to it ourselves."""
+
+    async def scenario() -> None:
+        async with serving(QUICK) as port:
+            sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+            await asyncio.sleep(QUICK.head_s / 4)  # they are let in
+            for one in sockets:
+                one.sendall(GET)
+            time.sleep(QUICK.head_s * 2)  # the loop stands still
+            peers = [Peer(*await asyncio.open_connection(sock=one)) for one in sockets]
+            assert [(await peer.answer())[0] for peer in peers] == [200] * 5
+            for peer in peers:
+                peer.leave()
+
+    run(scenario)
+
+
 # How many.
 
 
