@@ -1,10 +1,15 @@
-// Takes the catalogues apart by language: the module `catalogue:id` holds all their texts in Indonesian.
+// Takes the catalogues apart by language, and by when they are needed: `catalogue:id` holds the Indonesian texts of the
+// first paint, `catalogue:id/pages` those of the pages behind the board, and `catalogue:en` all in English.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
-const NAMES = ['texts', 'words', 'reasons'];
-const NAMED = /^\0catalogue:(\w+)$/;
+const NAMES: Record<string, string[]> = {
+  id: ['texts', 'words', 'reasons'],
+  'id/pages': ['pages'],
+  en: ['texts', 'pages', 'words', 'reasons'],
+};
+const MODULE = '\0catalogue:';
 
 type Node = string | { [key: string]: Node };
 
@@ -20,10 +25,11 @@ export function languages(): Plugin {
     name: 'languages',
     resolveId: (source) => (source.startsWith('catalogue:') ? `\0${source}` : undefined),
     async load(id) {
-      const language = NAMED.exec(id)?.[1];
-      if (language === undefined) return undefined;
+      const part = id.startsWith(MODULE) ? id.slice(MODULE.length) : '';
+      const language = part.slice(0, 2);
+      if (!NAMES[part]) return undefined;
       const found: Node = {};
-      for (const name of NAMES) {
+      for (const name of NAMES[part] ?? []) {
         const file = fileURLToPath(new URL(`./src/i18n/${name}.json`, import.meta.url));
         this.addWatchFile(file);
         found[name] = only(JSON.parse(await readFile(file, 'utf-8')) as Node, language);

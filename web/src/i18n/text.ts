@@ -1,10 +1,11 @@
 // The interface's own words: looked up in the catalogue of a language, and filled in.
 import id from 'catalogue:id';
 import type { Language } from '../format/place';
+import type pages from './pages.json';
 import type texts from './texts.json';
 import type words from './words.json';
 
-export type TextKey = keyof typeof texts;
+export type TextKey = keyof typeof texts | keyof typeof pages;
 export type WordGroup = keyof typeof words;
 export type Values = Record<string, string | number>;
 type Catalogue = typeof id;
@@ -15,11 +16,19 @@ const known: { id: Catalogue } & Partial<Record<Language, Catalogue>> = { id };
 /** Fetches the words of a language, once; says whether they are there now. */
 export async function learn(language: Language): Promise<boolean> {
   try {
-    if (language === 'en') known.en ??= (await import('catalogue:en')).default;
+    if (language === 'en' && !known.en) {
+      const { texts, pages, ...rest } = (await import('catalogue:en')).default;
+      known.en = { ...rest, texts: { ...texts, ...pages } };
+    }
   } catch {
     return false; // The daemon is away, or has other files since.
   }
   return true;
+}
+
+/** Takes in what came later. */
+export function add(more: Record<string, string>): void {
+  Object.assign(known.id.texts, more);
 }
 
 const spoken = (language: Language): Catalogue => known[language] ?? known.id;

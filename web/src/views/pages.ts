@@ -1,4 +1,6 @@
 // The pages behind the board, in one piece that is fetched after the first paint.
+import '../i18n/pages';
+
 export { default as CheckPage } from './CheckPage.svelte';
 export { default as EventsPage } from './EventsPage.svelte';
 export { default as JobPage } from './JobPage.svelte';
