@@ -86,6 +86,7 @@ async def test_conflict(page, platform, daemon):
     await expect(page.locator(".conflict")).to_contain_text("claude-mine")
     await page.get_by_role("button", name="Timpa dengan nilai saya").click()
     await expect(page.locator(".saved")).to_contain_text("sudah berlaku")
+    await expect(page.get_by_label("Nilai baru")).to_be_focused()
     _, _, detail = await record(platform)
     assert (detail["old"], detail["new"]) == ("claude-theirs", "claude-mine")
 
