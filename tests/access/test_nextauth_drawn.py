@@ -14,7 +14,7 @@ from monitor.access.nextauth import Claims
 from tests.access.minting import GOOD, HOURS_8, KINDS, NOW, USER, V4, V5, Forge, forges, told
 
 SHORT = settings(max_examples=100, deadline=None)
-LONG = settings(max_examples=20_000, deadline=None)
+LONG = settings(max_examples=3_000, deadline=None)
 CLAIMS = Claims(*USER.values(), NOW, NOW + HOURS_8)
 
 
