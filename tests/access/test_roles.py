@@ -1,4 +1,4 @@
-"""What the users table says of those who are signed in counts as soon as it was read, and what a session says until then."""
+"""The users table counts as soon as it was read; what a session says counts until then."""
 
 from __future__ import annotations
 

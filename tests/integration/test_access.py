@@ -1,4 +1,4 @@
-"""A daemon that lets in who is signed in: what the platform says of its users counts at once, and edits pass one door."""
+"""A daemon that lets in who is signed in: what the platform says of its users counts at once; an edit is everywhere."""
 
 from __future__ import annotations
 
