@@ -92,10 +92,12 @@ class DatabasePulse:
 
     async def _beat(self) -> Pulse:
         old = sorted((one for one in self._sessions if one.alive), key=lambda one: one.busy)
-        answer = await self._ask(old[0]) if old else None
+        # Where all are amid questions of ours, who waits in line must not make the pulse late.
+        free = [one for one in old[:1] if not one.busy]
+        answer = await self._ask(free[0]) if free else None
         opening = None
         if answer is None:
-            answer, opening = await self._try_both(old[1:])
+            answer, opening = await self._try_both(old[len(free) :])
             if answer is None:
                 for one in old:
                     one.drop()
@@ -137,18 +139,21 @@ class DatabasePulse:
             answer = other.result() or answer
         return answer, opening
 
-    async def _ask(self, session: Session, *, new: bool = False) -> Answer | None:
+    async def _ask(self, session: Session) -> Answer | None:
         try:
-            # A question already under way on this session is given its own time before ours begins.
-            limit = 2 * self._rhythm.query_timeout_s
-            async with asyncio.timeout(limit):
-                if new or not session.alive:
-                    # The first question of a session is slow by itself: PostgreSQL reads its catalogue.
-                    await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
-                answer = await self._ask_once(session)
-                return await self._ask_once(session) if answer.stalled else answer
+            return await self._answer(session, new=not session.alive)
         except (TimeoutError, Unavailable, Turned):
             return None
+
+    async def _answer(self, session: Session, *, new: bool) -> Answer:
+        # A question already under way on this session is given its own time before ours begins.
+        limit = 2 * self._rhythm.query_timeout_s
+        async with asyncio.timeout(limit):
+            if new:
+                # The first question of a session is slow by itself: PostgreSQL reads its catalogue.
+                await session.ask(QUESTION, timeout=self._rhythm.query_timeout_s)
+            answer = await self._ask_once(session)
+            return await self._ask_once(session) if answer.stalled else answer
 
     async def _ask_once(self, session: Session) -> Answer:
         began = self._clock.now().mono
@@ -182,11 +187,16 @@ class DatabasePulse:
     async def _open_once(self, *, ask: bool) -> tuple[Opening, Answer | None]:
         rhythm = self._rhythm
         probe = Session(self._target, "probe", rhythm.connect_timeout_s, rhythm.query_timeout_s)
+        answer = None
         try:
             await probe.open()
-            answer = await self._ask(probe, new=True) if ask else None
+            if ask:
+                answer = await self._answer(probe, new=True)
         except Unavailable as failed:
+            # Cut off amid its first question, it is as good as cut off in the handshake.
             return failed.opening or Opening("reset"), None
+        except (TimeoutError, Turned):
+            pass
         finally:
             probe.drop()
         return Opening("opened", connect_ms=probe.connect_ms), answer

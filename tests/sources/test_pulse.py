@@ -277,10 +277,10 @@ async def test_old_hang_new_opens(held, target):
 
 
 async def test_all_are_busy(platform, held, target):
-    """Sessions amid long questions of ours are let alone: a new one answers for the database, and nothing is lost."""
-    async with beating(target, held, QUICK_TO_JUDGE) as one:
+    """Sessions amid long questions are not waited for: a new one answers for the database, and nothing is lost."""
+    async with beating(target, held, CALM) as one:
         await one.beats(1)
-        async with occupied(platform, held):
+        async with occupied(platform, held, 5):
             one.pulse.wake()
             _, beat = await one.beats(2)
             assert all(session.alive and session.opened == 1 for session in held)
@@ -352,24 +352,18 @@ async def test_all_are_ended(platform, held, target):
     assert (after.answer is not None, after.lost) == (True, False)
 
 
-async def test_ended_while_it_waits(platform, held, target):
-    """Sessions that are ended while the pulse waits for its turn are lost too, though it saw no question fail."""
+async def test_all_are_ended_amid_questions(platform, held, target):
+    """Sessions that were ended amid questions of others are lost too, though the pulse saw none of its own fail."""
     async with beating(target, held, CALM) as one:
         await one.beats(1)
         async with occupied(platform, held):
-            one.pulse.wake()
-
-            async def waits():
-                return any(session._turn._waiters for session in held)
-
-            await until(waits)
-            await end(platform, "second")
+            await end(platform, "first", "second")
 
             async def gone():
-                return not held[1].alive
+                return not any(session.alive for session in held)
 
             await until(gone)
-            await end(platform, "first")
+            one.pulse.wake()
             _, beat = await one.beats(2)
     assert beat.answer is not None
     assert beat.lost
@@ -505,6 +499,30 @@ async def test_reset_is_tried_again(platform, held):
     server.close()
     assert len(cut) == 1
     assert beat.opening.outcome == "opened"
+
+
+async def test_cut_amid_its_question(platform):
+    """A new session that is cut off before it answers is as good as cut off in the handshake: it is not called open."""
+    port = platform.postgres.port
+
+    async def pump(reader, writer):
+        with suppress(ConnectionError):
+            while (text := await reader.read(65_536)) and b"pg_postmaster_start_time" not in text:
+                writer.write(text)
+        writer.close()
+
+    async def door(reader, writer):
+        to = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pump(reader, to[1]))
+            group.create_task(pump(to[0], writer))
+
+    server = await asyncio.start_server(door, "127.0.0.1", 0)
+    target = Target.of(platform.monitor_dsn.replace(f":{port}/", f":{server.sockets[0].getsockname()[1]}/"))
+    async with beating(target, [Session(target, "first", 5)], CALM) as one:
+        (beat, *_) = await one.beats(1)
+    server.close()
+    assert (beat.answer, beat.opening) == (None, Opening("reset"))
 
 
 async def test_probes_are_ended(platform, held, target):
