@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from monitor import config, coredump, logs
+from monitor import config, coredump, descriptors, logs
 from monitor.app import App
 from monitor.cli.demo import link
 from monitor.demo import state
@@ -59,6 +59,7 @@ def call(arguments: argparse.Namespace) -> int:
 def _serve(loaded: config.Config, demo: dict[str, str] | None) -> int:
     logs.configure(as_json=loaded.log_json, level=loaded.log_level, secrets=_secrets(loaded))
     coredump.forbid()
+    descriptors.allow()
     app = App(loaded)
     # What is here now stays for good. Looked through at each full collection, it would hold everybody up for 40 ms.
     gc.freeze()

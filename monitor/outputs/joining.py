@@ -46,9 +46,12 @@ class Place:
 
     def name(self, caller: Caller | None) -> None:
         """Take it as this caller (None: nobody yet) in place of the one before; raises `FullError`."""
-        key = caller.key if caller is not None else ""
+        key: str | None = caller.key if caller is not None else ""
+        if caller is not None and caller.kind == "open":
+            key = None  # it is anybody: how many that are, the address says
         if key != self._key:
-            self._company.seats.name(key)
+            if key is not None:
+                self._company.seats.name(key)
             self._forget()
             self._key = key
         if self.caller is not None:

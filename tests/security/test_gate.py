@@ -516,3 +516,38 @@ async def test_ticket_for_another(house):
     assert stolen[0] == 401
     for bad in ("[]", '{"origin": 1}', '{"agent": "' + "x" * 2000 + '"}', "{"):
         assert (await house.ask("POST", "/api/v1/stream-ticket", headers, data=bad))[0] == 400
+
+
+# How many.
+
+
+@pytest.mark.parametrize("limits", [Limits(per_caller=2)])
+async def test_per_caller(house):
+    """One caller has so many connections, however many addresses it comes from; another one still comes in."""
+    shown, again = house.shown["stream token"], house.shown["admin token"]
+    async with connect(house, shown) as first, connect(house, shown):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with connect(house, shown):
+                pass
+        assert refused.value.response.status_code == 429
+        async with connect(house, again) as other:
+            await other.recv()
+        await first.close()
+        async with connect(house, shown) as third:
+            assert json.loads(await third.recv())["type"] == "hello"
+
+
+@pytest.mark.parametrize("limits", [Limits(unknown=1)])
+async def test_unknown(house):
+    """Only so many may be about to say who they are; who has said it makes room."""
+    bearer = house.shown["stream token"]["Authorization"].removeprefix("Bearer ")
+    async with connect(house, {}) as first:
+        await first.recv()
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with connect(house, {}):
+                pass
+        assert refused.value.response.status_code == 429
+        await first.send(json.dumps({"type": "auth", "token": bearer}))
+        assert json.loads(await first.recv())["type"] == "hello"
+        async with connect(house, {}) as second:
+            assert json.loads(await second.recv())["code"] == "sign_in"
