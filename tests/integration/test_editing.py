@@ -353,6 +353,13 @@ async def test_a_long_history(platform, door):
     )
     changes = await door.history(KEY)
     assert [one.at for one in changes] == [float(n) for n in range(80, 30, -1)]
+    # What came before costs little, however much it is.
+    await platform.connection.execute(
+        "insert into audit_log (actor, action, subject, at)"
+        " select 'x', 'setting.update', $1, to_timestamp(n) from generate_series(100, 50000) n",
+        KEY,
+    )
+    assert [one.at for one in await door.history(KEY)][::49] == [50000.0, 49951.0]
 
 
 async def test_history_out_of_reach(platform, door):
