@@ -137,3 +137,18 @@ async def test_closed(page, platform, daemon):
     await platform.connection.execute("update users set role = 'super_admin' where id = 1")
     await page.evaluate(LOOK)
     await expect(page.locator("h1.verdict")).to_be_visible()
+
+
+async def test_signed_out(page, daemon):
+    """Who is not signed in is told so, in either language and without a script; signed in, one sees the page there."""
+    answer = await page.goto(daemon.address)
+    assert answer.status == 401
+    await expect(page.locator("h1")).to_have_text("Masuk untuk melihat halaman ini", use_inner_text=True)
+    here = daemon.address.replace(":", "%3A").replace("/", "%2F")
+    assert (await page.locator(".button").get_attribute("href")) == f"/login?callbackUrl={here}"
+    await page.get_by_role("link", name="English").click()
+    await expect(page.locator("h1")).to_have_text("Sign in to see this page", use_inner_text=True)
+    assert await page.locator("script").count() == 0
+    await sign_in(page, daemon)
+    await page.get_by_role("link", name="Reload this page").click()
+    await expect(page.locator("h1.verdict")).to_be_visible()
