@@ -1,5 +1,6 @@
 // A small document for the tests, as the daemon would send it.
-import type { Check, HealthDocument, Transition } from '../src/live/wire';
+import { type Setting, settingAt } from '../src/live/settings';
+import type { Check, HealthDocument, JsonObject, Transition } from '../src/live/wire';
 
 export const NOW = Date.parse('2026-11-22T01:20:11.000Z');
 
@@ -22,3 +23,15 @@ export function sample(
     transitions,
   };
 }
+
+export const entry = {
+  verdict: 'ok',
+  type: 'text',
+  editable: true,
+  value: 'a',
+  version: 3,
+  changed_at: '2026-11-22T01:00:00.000Z',
+};
+
+/** A setting that may be edited, with what is said of it besides. */
+export const setting = (more: JsonObject = {}): Setting => settingAt({ key: { ...entry, ...more } }, 'key') as Setting;
