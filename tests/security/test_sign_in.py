@@ -165,6 +165,17 @@ async def test_browser(daemon, tab, version):
 
 @pytest.mark.e2e
 @VERSIONS
+async def test_chunks(daemon, tab, version):
+    """A session that the browser keeps in four cookies, longer than most servers take, is one here."""
+    await tab.sign_in(version, "dewi@example.org")
+    cookies = await tab.page.context.cookies(tab.admin.address)
+    assert len([one for one in cookies if "session-token." in one["name"]]) == 4
+    await tab.lives()
+    assert await tab.asks("session") == (200, "", "dewi@example.org")
+
+
+@pytest.mark.e2e
+@VERSIONS
 async def test_wrong_role(daemon, tab, version):
     """Whoever may sign in at the platform, but not look at it, is told so, and is not asked to sign in again."""
     await tab.sign_in(version, "citra@example.org")
