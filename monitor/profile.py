@@ -142,7 +142,7 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         top.wrong("profile", name, f"its profile.toml is not TOML: {error}.")
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         top.wrong("profile", name, "give the name of a profile (huph) or the path of a folder with a profile.toml.")
         return None
     for section in LAID_OVER:

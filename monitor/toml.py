@@ -22,13 +22,15 @@ def read(path: Path) -> dict[str, Any]:
         where = re.search(r"at line \d+", str(error))
         place = where[0] if where else "to its end, or not in UTF-8"
         raise ConfigError([f"{path}: is not TOML {place}; mend it there."]) from None
+    except RecursionError:
+        raise ConfigError([f"{path}: has values within values without end; no key needs more than three."]) from None
 
 
 def value(text: str) -> Any:
     """Read a number, a boolean or a list as a file would; anything else is a text that needs no quotes."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 
