@@ -68,8 +68,10 @@ class Reader:
         self._mistakes = mistakes
 
     def wrong(self, key: str, value: object, mend: str) -> None:
-        """Note a mistake; a secret's value must be given as None."""
-        shown = "" if value is None else f" is {value!r}:"
+        """Note a mistake; a secret's value must be given as None. A table is not shown: who knows what stands in it."""
+        shown = f" is {value!r}:" if value is not None else ""
+        if _holds_a_table(value):
+            shown = " is a table:"
         self._mistakes.append(f"{self._path}{key}{shown or ':'} {mend}")
 
     def has(self, key: str) -> bool:
@@ -160,3 +162,7 @@ class Reader:
         for key in self._left:
             # Not its value: it may be a password under a wrong name.
             self.wrong(key, None, f"is not known here; known: {known}.")
+
+
+def _holds_a_table(value: object) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(_holds_a_table(inner) for inner in value))

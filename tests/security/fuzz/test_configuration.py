@@ -120,6 +120,18 @@ def check(told: tuple[bytes, dict[str, str]]) -> None:
     load(told)
 
 
+@pytest.mark.parametrize("key", ["limits.lag_ms", "http.hosts", "http.port", "services.dify", "access.origins", "log"])
+def test_misplaced(tmp_path, key):
+    """A table in the place of a value is refused without what stands in it: it may be a secret under a wrong name."""
+    file = tmp_path / "monitor.toml"
+    for text in (f'[{key}]\npassword = "p@ss"\n', f'[[{key}]]\npassword = "p@ss"\n'):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            config.load(file, {}, {})
+        assert any(mistake.startswith(key) for mistake in caught.value.mistakes)
+        assert "p@ss" not in str(caught.value)
+
+
 def test_short():
     """Any file and any variables are taken, or refused by name."""
     feed(check, TOLD, 200)

@@ -45,7 +45,13 @@ SIGNALS = written(
 ) | TEXT | st.integers(1, 3000).map("[".__mul__) | st.integers(1, 1500).map('{"a":'.__mul__)  # fmt: skip
 CHANNELS = ("messages", "conversations", "notifications", DELTAS)
 HEARD = st.lists(
-    st.lists(st.tuples(st.sampled_from(CHANNELS), SIGNALS), min_size=1, max_size=4), min_size=1, max_size=4
+    st.lists(
+        st.tuples(st.sampled_from(CHANNELS), SIGNALS.map(lambda text: text.encode(errors="replace").decode())),
+        min_size=1,
+        max_size=4,
+    ),
+    min_size=1,
+    max_size=4,
 )
 
 
