@@ -117,9 +117,11 @@ def _secrets(reader: Reader) -> tuple[Secret, ...]:
         if not any(lines):
             reader.wrong(key, name, "is empty; write the platform's NEXTAUTH_SECRET into it.")
         texts += [line for line in lines if line]
-    if any(len(text.encode()) < SECRET_BYTES for text in texts):
+    if not all(_long_enough(text) for text in texts):
         reader.wrong(
-            key, None, f"has a secret of fewer than {SECRET_BYTES} bytes; make one with openssl rand -base64 32."
+            key,
+            None,
+            f"has a secret of fewer than {SECRET_BYTES} bytes, or not UTF-8; make one with openssl rand -base64 32.",
         )
         return ()
     return tuple(Secret(text) for text in texts)
@@ -151,6 +153,13 @@ def _sign_in(reader: Reader) -> str:
         reader.wrong("sign_in_url", url, 'give the address where one signs in: "/login", or with https:// before it.')
         return ""
     return url
+
+
+def _long_enough(text: str) -> bool:
+    try:
+        return len(text.encode()) >= SECRET_BYTES
+    except UnicodeEncodeError:  # bytes of the environment that are no text
+        return False
 
 
 def _path(reader: Reader, key: str) -> Path | None:

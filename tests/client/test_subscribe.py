@@ -262,7 +262,7 @@ async def test_closed(code, kind):
             await subscription.wait()
 
 
-@pytest.mark.parametrize(("code", "restarting"), [(1012, True), (1001, False), (1013, False), (4408, False)])
+@pytest.mark.parametrize(("code", "restarting"), [(1012, True), (1001, False), (1013, False)])
 async def test_closed_for_now(code, restarting):
     """Other closes heal; that of a restart says so, and what the server asked for is kept."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from monitor.settings.editor import REASON, Editor
 
 EDITS, EDITS_S = 10, 60.0
 """So many edits one caller may try in so many seconds."""
+VERSION = re.compile(r"[0-9]{1,18}")
 BODY = f'Send {{"value": "…"}} as JSON, a text, and a "reason" of at most {REASON} characters if there is one to tell.'
 SEEN = 'Say what you have seen: If-Match with the version of the entry in quotes, or "old" where it has no version.'
 REFUSALS: Mapping[Code, tuple[int, str]] = {
@@ -61,8 +63,8 @@ class Settings:
             response.headers["Retry-After"] = str(round(wait_s) + 1)
             return response
         tags = request.if_match or ()
-        version = int(tags[0].value) if len(tags) == 1 and tags[0].value.isdecimal() and not tags[0].is_weak else None
-        if tags and (version is None or version >= 1 << 63):
+        version = int(tags[0].value) if len(tags) == 1 and VERSION.fullmatch(tags[0].value) else None
+        if tags and (version is None or tags[0].is_weak):
             return refusal(428, "precondition_required", SEEN)
         body = await _body(request)
         if body is None:
