@@ -220,10 +220,13 @@ WEB = Path(__file__).resolve().parents[2] / "monitor" / "_web"
 
 def test_built_page():
     """The built page has no script, style or handler in its own text, and makes HTML under the one name that may."""
-    page = (WEB / "index.html").read_text(encoding="utf-8")
-    scripts = re.findall(r"<script([^>]*)>([^<]*)</script>", page)
-    assert [body for attributes, body in scripts if "src=" not in attributes] == ["{}"]
-    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page)
+    pages = sorted(WEB.glob("*.html"))
+    assert WEB / "index.html" in pages
+    for file in pages:
+        page = file.read_text(encoding="utf-8")
+        scripts = re.findall(r"<script([^>]*)>([^<]*)</script>", page)
+        assert all("src=" in attributes or 'type="application/json"' in attributes for attributes, _ in scripts), file
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page), file
     built = "".join(file.read_text(encoding="utf-8") for file in (WEB / "assets").glob("*.js"))
     assert re.findall(r"createPolicy\(\s*[`\"']([^`\"']+)", built) == [TRUSTED]
     assert not re.search(r"\beval\(|new Function\(|document\.write|insertAdjacentHTML|setAttribute\([`\"']style", built)

@@ -292,10 +292,10 @@ async def test_hung_names(tmp_path):
         started = time.monotonic()
         assert (await names.find("dify.example")).addresses == ("127.0.0.1",)
         flags = FlagsSource(
-            FlagSettings("file", str(file), "", {"A": "bool"}, ""), SystemClock(), said, sweep_s=30, deadline_s=1.0
+            FlagSettings("file", str(file), "", {"A": "bool"}, ""), SystemClock(), said, sweep_s=30, deadline_s=5.0
         )
         await flags.step()
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 5
         assert said.seen[0].facts.values == {"A": "true"}
         assert (await hung).outcome == "unresolved"
     finally:
