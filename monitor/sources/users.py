@@ -17,6 +17,8 @@ from monitor.refusals import Turned, Unavailable
 from monitor.sources.queries import Query
 
 log = structlog.get_logger()
+RARELY_S = 60.0
+"""So long a row may be believed, however rarely the rest is swept."""
 REST_S = 0.25
 """Signals may be many; the table is asked at most so often."""
 
@@ -47,7 +49,7 @@ class UserWatch:
         self._session = session
         self._roles = roles
         self._clock = clock
-        self._sweep_s = sweep_s
+        self._rest_s = min(sweep_s, RARELY_S)
         self._changed = changed
         self._wake = asyncio.Event()
         self._troubled = False
@@ -60,7 +62,7 @@ class UserWatch:
         """Ask for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._sweep_s):
+                async with asyncio.timeout(self._rest_s):
                     await self._wake.wait()
             self._wake.clear()
             if wanted := self._roles.wanted(self._clock.now().wall):
