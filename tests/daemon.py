@@ -109,6 +109,7 @@ class Daemon:
         self.process = process
         self._log = log
         self.address = ""
+        self.shown: Mapping[str, str] = {}
         self._followers: list[Follower] = []
         self._session: aiohttp.ClientSession | None = None
 
@@ -130,8 +131,12 @@ class Daemon:
         edit_dsn: str = "",
         module: str = "monitor",
         environment: Mapping[str, str] = MappingProxyType({}),
+        token: str = "",
     ) -> Daemon:
-        """Start one; `module` is what Python runs, with the words that come before the daemon's own."""
+        """Start one; `module` is what Python runs, with the words that come before the daemon's own.
+
+        `token` is what is shown to it by who asks through us.
+        """
         name = uuid4().hex[:8]
         path, log = folder / f"{name}.toml", folder / f"{name}.log"
         flags = ""
@@ -146,7 +151,9 @@ class Daemon:
             f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
             f'[http]\nport = {port}\nbase_path = "{base_path}"\n[access]\n{access}\n{flags}{more}\n'
         )
-        return await cls._run(path, log, module, environment)
+        daemon = await cls._run(path, log, module, environment)
+        daemon.shown = {"Authorization": f"Bearer {token}"} if token else {}
+        return daemon
 
     @classmethod
     async def watching(cls, folder: Path, config: Path, *, limits: str = "") -> Daemon:
@@ -194,14 +201,20 @@ class Daemon:
     async def get(self, path: str) -> tuple[int, Any]:
         """Ask one REST address, relative to the page; give the status and the JSON."""
         self._session = self._session or aiohttp.ClientSession()
-        async with self._session.get(self.address + path) as answer:
+        async with self._session.get(self.address + path, headers=self.shown) as answer:
             return answer.status, await answer.json()
 
     async def follow(self) -> Follower:
         address = self.address.replace("http://", "ws://") + "api/v1/stream"
         # A daemon that stands still must not lose its reader to the reader's own impatience.
         follower = Follower(
-            await websockets.connect(address, subprotocols=["health.v1.json"], proxy=None, ping_interval=None)
+            await websockets.connect(
+                address,
+                additional_headers=self.shown,
+                subprotocols=["health.v1.json"],
+                proxy=None,
+                ping_interval=None,
+            )
         )
         self._followers.append(follower)
         await follower.until(lambda _: True, 5)

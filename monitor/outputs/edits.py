@@ -19,12 +19,16 @@ ACCESS: Mapping[str, Schema] = {
     ),
     "TicketWish": form("", origin=TEXT, agent=TEXT),
     "Ticket": form("ticket expires_in_s", ticket=TEXT, expires_in_s=AMOUNT),
-    "SettingEdit": form(
-        "value",
-        value=TEXT,
-        old=said(TEXT, "What it was, where the platform keeps no version."),
-        reason={**TEXT, "maxLength": 500},
-    ),
+    "SettingEdit": {
+        **form(
+            "value",
+            value=TEXT,
+            old=said(TEXT, "What it was, where the platform keeps no version."),
+            reason={**TEXT, "maxLength": 500},
+        ),
+        # A key that is misspelt must not be an edit without it.
+        "additionalProperties": False,
+    },
     "SettingDone": form("key changed_at", key=TEXT, **NOW),
     "SettingConflict": form(
         "error",

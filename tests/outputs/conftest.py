@@ -88,9 +88,17 @@ class Desk:
 class Window(Port):
     """A server that shows one document, which nobody changes but the test; `series` are those that can be read."""
 
-    def __init__(self, web_folder: Path | None, base_path: str, document: Json, *, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        web_folder: Path | None,
+        base_path: str,
+        document: Json,
+        *,
+        gate: Gate | None = None,
+        clock: FakeClock | None = None,
+    ) -> None:
         self.desk = Desk()
-        self.clock = FakeClock()
+        self.clock = clock if clock is not None else FakeClock()
         self.series = dict(whole.SERIES)
         self.hub = Hub(document, lambda: whole.EVIDENCE, self.clock, coalesce_s=0)
         self.server = Server(

@@ -280,3 +280,30 @@ def test_examples():
         assert 400 <= status < 600
         assert code.replace("_", "").isalpha()
         assert words.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ('{"value": "new", "old": null}', "bad_request"),
+        ('{"value": "new", "reason": null}', "bad_request"),
+        ('{"value": null}', "bad_request"),
+        ('{"value": "new", "raeson": "why"}', "bad_request"),
+        ('{"old": "new"}', "bad_request"),
+        ('{"value": "new", "old": "é"}', None),
+        ('{"value": "new"}'.encode("utf-16"), "bad_request"),
+    ],
+)
+@pytest.mark.parametrize("charset", ["", "; charset=utf-16", "; charset=no-such"])
+async def test_bodies(show, body, code, charset):
+    """A body is a JSON object of texts in UTF-8 (RFC 8259, 8.1), with known keys alone, whatever is said beside it."""
+    window = await show()
+    headers = {**EDITING, "If-Match": '"3"', "Content-Type": f"application/json{charset}"}
+    sent = body if isinstance(body, bytes) else body.encode()
+    address = f"{window.url}api/v1/settings/{next(iter(whole.SETTINGS))}"
+    async with window.http.patch(address, headers=headers, data=sent) as response:
+        said = await response.json()
+    assert (response.status, said.get("error", {}).get("code")) == ((400, code) if code else (200, None))
+    address = f"{window.url}api/v1/stream-ticket"
+    async with window.http.post(address, headers={**headers, "If-Match": ""}, data=sent) as response:
+        assert response.status == (400 if isinstance(body, bytes) else 201)

@@ -42,7 +42,7 @@ class Session:
     async def ticket(self, request: web.Request) -> web.Response:
         """Give a ticket for one connection by the browser that asks, or that `origin` and `agent` (User-Agent) name."""
         try:
-            wish = wire.decode(await request.text() or "{}")
+            wish = wire.decode(await request.read() or b"{}")
         except ValueError:
             wish = None
         told = wish if isinstance(wish, dict) else {"origin": None}

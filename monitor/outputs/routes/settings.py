@@ -123,17 +123,19 @@ class Settings:
 async def _body(request: web.Request) -> tuple[Secret, Secret | None, str] | None:
     """Read the new value, the old one where it is told, and the reason; None where they are not what they must be."""
     try:
-        told: Any = wire.decode(await request.text())
+        # JSON is in UTF-8 (RFC 8259, 8.1), whatever charset is named beside it.
+        told: Any = wire.decode(await request.read())
     except ValueError:
         return None
     if not isinstance(told, dict) or told.keys() - {"value", "old", "reason"}:
         return None
-    value, old, reason = told.get("value"), told.get("old"), told.get("reason", "")
-    if not isinstance(value, str) or not isinstance(old, str | None) or not isinstance(reason, str):
+    # What is not known is absent, never null.
+    if not all(isinstance(one, str) for one in told.values()) or "value" not in told:
         return None
+    reason = told.get("reason", "")
     if len(reason) > REASON:
         return None
-    return Secret(value), Secret(old) if old is not None else None, reason
+    return Secret(told["value"]), Secret(told["old"]) if "old" in told else None, reason
 
 
 def _refused(refused: Refusal) -> web.Response:
