@@ -32,7 +32,9 @@ def add_parser(commands: Any) -> None:
     """Add the command and its options."""
     parser = commands.add_parser("serve", help="watch a platform and serve its page", allow_abbrev=False)
     parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration (TOML)")
-    parser.add_argument("--host", help="where to listen; only loopback addresses (127.0.0.1)")
+    parser.add_argument(
+        "--host", help="the address to listen at (127.0.0.1); 0.0.0.0 is all of them, for who has set access up"
+    )
     parser.add_argument("--port", type=int, help="the port of the page (8787; 0 for any free one)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be watched, or every mistake; then stop")
     parser.set_defaults(call=call)

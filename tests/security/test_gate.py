@@ -465,6 +465,28 @@ async def test_says_nothing(house):
         assert await ended(socket) == 4408
 
 
+@pytest.mark.parametrize("limits", [Limits(per_caller=2, unknown=1)])
+async def test_many_of_one(house):
+    """One user or token has so many connections, however it comes; who has not said who it is has few."""
+    token = house.shown["stream token"]
+    auth = json.dumps({"type": "auth", "token": token["Authorization"].removeprefix("Bearer ")})
+    async with AsyncExitStack() as stack:
+        stranger = await stack.enter_async_context(connect(house, {}))
+        await stranger.recv()
+        for _ in range(2):
+            await (await stack.enter_async_context(connect(house, token))).recv()
+        for headers in ({}, token):
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                await connect(house, headers)
+            assert refused.value.response.status_code == 429
+            assert refused.value.response.headers["Retry-After"]
+        await (await stack.enter_async_context(connect(house, house.shown["admin token"]))).recv()
+        await stranger.send(auth)
+        assert await ended(stranger) == 4429
+        # Its seat is free again.
+        await (await stack.enter_async_context(connect(house, {}))).recv()
+
+
 async def test_browser_is_not_asked(house):
     """A browser, which says its origin, is refused at once: its page goes and signs in."""
     with pytest.raises(websockets.InvalidStatus) as refused:
