@@ -174,6 +174,8 @@ class App:
             editor=plan.editor(profile, sweep, config.edit),
             hosts=config.http.hosts,
             frame_ancestors=config.http.frame_ancestors,
+            runbooks=profile.runbooks,
+            links=profile.links,
             limits=Limits(config.stream.max_subscribers, config.stream.max_per_address, config.stream.max_per_caller),
         )
         self._endless.append(("attendance", self._server.attendance.run))

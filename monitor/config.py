@@ -72,7 +72,9 @@ def load(path: Path | None, environment: Mapping[str, str], overrides: Mapping[s
     log_format = log.text("format", "auto", one_of=("auto", "json", "text"))
     level = log.text("level", "info", one_of=("debug", "info", "warning", "error"))
     log.done("format, level")
-    top.done("profile, quiet_hours, deltas, database, http, access, stream, limits, broker, flags, services, log")
+    top.done(
+        "profile, quiet_hours, deltas, database, http, access, stream, limits, broker, flags, services, links, log"
+    )
     if mistakes or profile is None or database is None or listen is None:
         raise ConfigError(mistakes)
     as_json = {"json": True, "text": False}.get(log_format)

@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from monitor import targets, toml
+from monitor import runbook, targets, toml
 from monitor.domain.brokering import BrokerSettings
 from monitor.domain.catalogue import Trigger
 from monitor.domain.checks.feature_flags import FlagSettings
@@ -24,13 +24,14 @@ from monitor.domain.checks.settings import Setting
 from monitor.domain.cron import Job
 from monitor.domain.probing import ServiceTarget
 from monitor.domain.quiet_hours import QuietHours
+from monitor.runbook import Runbook
 from monitor.settings import expected
 from monitor.toml import Reader
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 HASH = re.compile(r"[0-9a-f]{12,32}")
 HINTED = ("message_throughput", "recent_activity", "triggers", "cluster_coverage", "cron", "settings", "users")
-LAID_OVER = ("limits", "broker", "flags", "services")
+LAID_OVER = ("limits", "broker", "flags", "services", "links")
 """Tables of the profile that a configuration may lay its own values over."""
 LIMITS: Mapping[str, tuple[float, float]] = {
     "sample_s": (1, 3600),
@@ -111,7 +112,8 @@ class Profile:
     """How one platform is shaped. `limits` holds every threshold by its name, in the unit of its name.
 
     What a platform does not have is None or empty, and is not watched. `explains` says for a service which reasons
-    follow from its trouble; `roles` are those of its users who may see all this.
+    follow from its trouble; `roles` are those of its users who may see all this; `links` are pages of its admin, and
+    `runbooks` say in each language what to do.
     """
 
     platform: str
@@ -130,6 +132,8 @@ class Profile:
     settings: tuple[Setting, ...]
     roles: tuple[str, ...]
     limits: Mapping[str, float]
+    links: Mapping[str, str]
+    runbooks: Mapping[str, Runbook] = field(repr=False)
     queries: Traversable
 
 
@@ -153,6 +157,7 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
     zone = _zone(reader)
     channels = _channels(reader.part("channels"))
     services, explains = targets.services(reader.part("services"))
+    links = runbook.links(reader.part("links"))
     profile = Profile(
         platform=reader.text("platform", needed=True),
         zone=zone,
@@ -170,11 +175,13 @@ def read(top: Reader, mistakes: list[str]) -> Profile | None:
         settings=expected.read(reader.part("settings")),
         roles=_roles(reader.part("access")),
         limits=_limits(reader.part("limits")),
+        links=links,
+        runbooks=runbook.read(folder, links, mistakes),
         queries=folder / "queries",
     )
     reader.done(
         "platform, zone, senders, quiet_hours, channels, triggers, deltas, clusters, flags, broker, jobs, services, "
-        "settings, access, limits"
+        "settings, access, links, limits"
     )
     return profile
 

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from monitor import runbook
 from monitor.domain.document import ORDER
+from monitor.domain.reasons import REASONS
 from monitor.domain.signal import Trouble
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -287,6 +289,20 @@ def test_every_code_is_found(reasons):
                 written.add(node.value)
     assert written <= reasons.keys()
     assert len(reasons) > 25
+
+
+def test_reasons(reasons):
+    """The table that texts are held to has each reason that can be given, with all of its parameters."""
+    assert reasons == REASONS
+
+
+def test_runbooks():
+    """Each reason that can be given has its entry in both languages: means, causes, first step, verification."""
+    mistakes: list[str] = []
+    books = runbook.read(MONITOR / "profiles" / "huph", (), mistakes)
+    assert mistakes == []
+    for language in runbook.LANGUAGES:
+        assert sorted(REASONS.keys() - books[language].entries.keys()) == []
 
 
 def test_sentences(reasons, sentences):

@@ -35,6 +35,8 @@ def text(
         "access": {"nextauth_secret_file": str(secret), "sign_in_url": sign_in, "tokens": str(tokens)},
         "broker": {"url": broker, "secret_file": str(secret)},
         "flags": {"path": str(flags)},
+        # The demo's admin signs people in, and has no other page.
+        "links": dict.fromkeys(("users", "audit_log", "follow_up", "inbox"), ""),
         **{f"services.{name}": place for name, place in services.items()},
     }
     lines = ["# Written by `huph-monitor demo`; it describes the demo platform to the monitor.", 'profile = "huph"']

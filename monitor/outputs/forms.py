@@ -26,6 +26,7 @@ from monitor.outputs.schema import (
     said,
     section,
 )
+from monitor.runbook import LANGUAGES
 
 RELAY = form(
     "event", event=TEXT, seen=COUNT, relayed=COUNT, missed=COUNT, unheard=COUNT, last_relayed=TIME, delay_ms=AMOUNT
@@ -273,6 +274,23 @@ SERIES: Mapping[str, Schema] = {
         points=listed({"type": "array", "prefixItems": [NUMBER, AMOUNT], "minItems": 2, "maxItems": 2}),
     ),
 }
+RUNBOOK = form(
+    "language links entries",
+    language=one_of(*LANGUAGES),
+    links=said(by_name(form("title href", title=TEXT, href=TEXT)), "The pages of the platform's admin, by name."),
+    entries=by_name(
+        form(
+            "means causes first verify",
+            means=said(TEXT, "`{name}` in a text stands for that parameter of the reason."),
+            causes=said(listed(TEXT), "The likeliest first."),
+            first=said(TEXT, "The first step."),
+            command=said(TEXT, "One line for a shell; its parameters must be plain names or numbers, or be quoted."),
+            verify=said(TEXT, "How it shows that it is over."),
+            link=said(TEXT, "Which of the links helps."),
+            see=said(TEXT, "Which check or section is to be looked at."),
+        )
+    ),
+)
 SCHEMAS: Mapping[str, Schema] = {
     **GROUND,
     **ACCESS,
@@ -280,6 +298,7 @@ SCHEMAS: Mapping[str, Schema] = {
     **SECTIONS,
     **{_camel(name): schema for name, schema in SERIES.items()},
     "Document": DOCUMENT,
+    "Runbook": RUNBOOK,
     "Short": form(
         "platform status since counts as_of",
         platform=TEXT,

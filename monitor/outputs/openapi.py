@@ -8,6 +8,7 @@ from monitor import __version__
 from monitor.outputs import forms
 from monitor.outputs.operation import body, header, operation, path_name, refusals
 from monitor.outputs.schema import FLAG, TEXT, form, one_of, ref
+from monitor.runbook import LANGUAGES
 
 DESCRIPTION = """\
 The health of one platform, at the instant it changes. Everything is read with GET; HEAD answers as GET would, without
@@ -109,6 +110,20 @@ def _health(checks: Iterable[str]) -> dict[str, object]:
         ),
         "/api/v1/services": operation(
             "services", "health", "The services around the platform", {200: body(ref("Services"), "By name.")}
+        ),
+        "/api/v1/runbook/{language}": operation(
+            "runbook",
+            "health",
+            "What to do about each reason",
+            {
+                200: body(ref("Runbook"), "The entries by the code of their reason; none without a runbook."),
+                304: {"description": "It is known already."},
+            },
+            parameters=[
+                path_name("language", "The language.", LANGUAGES),
+                header("If-None-Match", "The ETag of the runbook that is known."),
+            ],
+            refusals=[404],
         ),
         "/api/v1/settings": operation(
             "settings",

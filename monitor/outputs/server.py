@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from importlib.resources.abc import Traversable
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from monitor.outputs.routes.asyncapi import AsyncApi
 from monitor.outputs.routes.cron import Cron
 from monitor.outputs.routes.health import Health
 from monitor.outputs.routes.openapi import OpenApi
+from monitor.outputs.routes.runbook import Runbooks
 from monitor.outputs.routes.series import Read, Series
 from monitor.outputs.routes.services import Services
 from monitor.outputs.routes.session import Session
@@ -35,6 +36,7 @@ from monitor.outputs.seats import Limits, Seats
 from monitor.outputs.security import dressed, headers
 from monitor.outputs.sse import Events
 from monitor.outputs.stream import Stream
+from monitor.runbook import Runbook
 from monitor.settings.editor import Editor
 
 log = structlog.get_logger()
@@ -87,7 +89,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 class Server:
     """Listens on one address; `start` gives the port that it got. `web_folder` holds the built page, if not our own.
 
-    `frame_ancestors` are the origins whose pages may show ours in a frame.
+    `frame_ancestors` are the origins whose pages may show ours in a frame. `runbooks` say in each language what to do,
+    and `links` where the admin's pages are that they lead to.
     """
 
     def __init__(
@@ -105,6 +108,8 @@ class Server:
         editor: Editor | None = None,
         limits: Limits | None = None,
         bounds: Bounds | None = None,
+        runbooks: Mapping[str, Runbook] | None = None,
+        links: Mapping[str, str] | None = None,
         web_folder: Traversable | None = None,
     ) -> None:
         self._hub = hub
@@ -118,6 +123,7 @@ class Server:
         page = Page(hub, web_folder)
         session = Session(gate, clock, edits=editor is not None and editor.edits)
         settings = Settings(hub, clock, editor)
+        guide = Runbooks(runbooks or {}, links or {}, gate.rules.sign_in_url)
         keeper = Doorkeeper(gate, clock, hub.counts, page.sign_in)
         names = {urlsplit(origin).hostname or "" for origin in gate.rules.origins}
         application = web.Application(
@@ -138,6 +144,7 @@ class Server:
             Door("GET", f"{api}/settings", Level.READ, settings.all),
             Door("PATCH", f"{api}/settings/{{key}}", Level.EDIT, settings.edit),
             Door("GET", f"{api}/settings/{{key}}/history", Level.READ, settings.history),
+            Door("GET", f"{api}/runbook/{{language}}", Level.READ, guide.one),
             Door("GET", f"{api}/openapi.json", Level.READ, OpenApi(hub, base_path).document),
             Door("GET", f"{api}/asyncapi.json", Level.READ, AsyncApi(base_path).document),
             Door("GET", f"{api}/session", Level.READ, session.mine),

@@ -94,6 +94,7 @@ async def test_the_configuration_says_what_info_says(demo):
         },
         "broker": {"url": info["broker"]},
         "flags": {"path": info["flag_file"]},
+        "links": {"users": "", "audit_log": "", "follow_up": "", "inbox": ""},
     }
     assert "MAX_BOT_TURNS" in Path(info["flag_file"]).read_text()
     async with aiohttp.ClientSession() as session:

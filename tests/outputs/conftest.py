@@ -107,6 +107,8 @@ class Window(Port):
             clock=self.clock,
             gate=gate if gate is not None else open_gate(),
             editor=self.desk,
+            runbooks=whole.RUNBOOKS,
+            links=whole.LINKS,
             host="127.0.0.1",
             port=0,
             base_path=base_path,

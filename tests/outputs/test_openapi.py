@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from monitor.outputs.operation import ALLOWED, REFUSALS
 from monitor.outputs.routes.health import FAIL_ON
 from monitor.outputs.routes.series import NAMES
 from monitor.outputs.schema import HEAD
+from monitor.runbook import LANGUAGES
 from monitor.settings.edit import Conflict, Refusal
 from tests.doors import EDITING
 from tests.outputs import whole
@@ -93,12 +95,13 @@ async def test_names(show, stage):
     """Where an address takes a name, all names that it takes are listed, each in its own profile."""
     described_ones = operations(await described(await show()))
     names = {path: one["parameters"] for path, one in described_ones if "parameters" in one and "full" not in path}
-    listed = {path: [parameter["schema"]["enum"] for parameter in found] for path, found in names.items()}
+    listed = {path: [one["schema"]["enum"] for one in found if one["in"] != "header"] for path, found in names.items()}
     assert listed == {
         "/api/v1/health": [list(FAIL_ON)],
         "/api/v1/checks/{name}": [list(ORDER)],
         "/api/v1/series/{name}": [list(NAMES)],
         "/api/v1/cron/{job}/runs": [list(whole.JOBS)],
+        "/api/v1/runbook/{language}": [list(LANGUAGES)],
         "/api/v1/settings/{key}/history": [list(whole.SETTINGS)],
     }
     without = dict(operations(await described(await show(cron=None))))
@@ -125,7 +128,7 @@ async def test_answers(show):
         parameters = [one for one in operation.get("parameters", ()) if one["in"] == "path"]
         names = parameters[0]["schema"]["enum"] if parameters else [""]
         for name in names:
-            address = path.replace("{name}", name).replace("{job}", name).replace("{key}", name).removeprefix("/")
+            address = re.sub(r"\{\w+\}", name, path).removeprefix("/")
             if path == "/metrics":
                 continue
             status, said = await window.get(address)
@@ -139,6 +142,8 @@ async def test_answers(show):
     assert own == []
     for name, series in forms.SERIES.items():
         assert form.unused(series, whole.SERIES[name]) == []
+    _, runbook = await window.get("api/v1/runbook/en")
+    assert form.unused(forms.RUNBOOK, runbook) == []
     assert form.unused(forms.SECTIONS["Runs"], whole.SERIES["cron_runs:follow_up"]) == []
 
 

@@ -15,6 +15,7 @@ from monitor.domain.document import ORDER
 from monitor.domain.signal import Sample
 from monitor.errors import MonitorError
 from monitor.outputs.hub import Hub
+from monitor.outputs.routes.runbook import Runbooks
 from monitor.outputs.server import Server
 from tests.doors import open_gate
 from tests.fakes import FakeClock
@@ -298,6 +299,46 @@ async def test_own_mistake(stage):
     assert [(line["event"], line["path"], line["log_level"]) for line in said] == [
         ("request.failed", "/api/v1/health", "error")
     ]
+
+
+async def test_runbook(show):
+    """What to do is told in both languages, without what an entry does not have; the same is not told twice."""
+    window = await show()
+    url = window.url + "api/v1/runbook/"
+    status, told = await window.get("api/v1/runbook/id")
+    assert (status, told["language"]) == (200, "id")
+    assert told["links"] == {"users": {"title": "Users", "href": "/settings/users"}}
+    assert told["entries"]["triggers.missing"]["command"] == "psql -c '{table}'"
+    assert told["entries"]["unknown.starting"].keys() == {"means", "causes", "first", "verify"}
+    async with window.http.get(url + "id") as response:
+        tag = response.headers["ETag"]
+        assert response.headers["Cache-Control"] == "no-store"
+    async with window.http.get(url + "id", headers={"If-None-Match": tag}) as response:
+        assert (response.status, await response.read(), response.headers["ETag"]) == (304, b"", tag)
+    async with window.http.get(url + "en", headers={"If-None-Match": tag}) as response:
+        assert response.status == 200, "another language is another text"
+    status, refused = await window.get("api/v1/runbook/jv")
+    assert (status, refused["error"]["code"]) == (404, "no_such_language")
+    assert "id, en" in refused["error"]["message"]
+
+
+async def test_no_runbook(stage):
+    """A platform without a runbook has one without entries: the page asks for it all the same."""
+    assert await stage.get("api/v1/runbook/id") == (200, {"language": "id", "links": {}, "entries": {}})
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "href"),
+    [
+        ("", "/settings/users"),
+        ("/login", "/settings/users"),
+        ("https://admin.example/login?back={here}", "https://admin.example/settings/users"),
+    ],
+)
+def test_links(sign_in, href):
+    """The pages of the admin are where one signs in, which may be another host than the page's."""
+    told = Runbooks(whole.RUNBOOKS, whole.LINKS, sign_in)._told["en"]
+    assert told["links"]["users"]["href"] == href
 
 
 async def test_port_taken(web_folder):

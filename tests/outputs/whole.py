@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.runbook import Entry, Runbook
 from monitor.settings.edit import Change
 
 Json = dict[str, Any]
@@ -358,3 +359,13 @@ PAST = (
     Change("7", 1_770_000_000.0, "token:deploy", "", secret=True),
 )
 """Edits of a setting, newest first."""
+
+LINKS = {"users": "/settings/users"}
+_BARE = Entry("It is as it is.", ("Nobody knows.",), "Wait.", "It ends.", "", "", "")
+_FULL = Entry(
+    "{trigger} is gone.", ("A migration.",), "Look at {table}.", "It is back.", "psql -c '{table}'", "users", "db"
+)
+RUNBOOKS = {
+    language: Runbook({"users": "Users"}, {"triggers.missing": _FULL, "unknown.starting": _BARE})
+    for language in ("id", "en")
+}

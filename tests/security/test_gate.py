@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ ADDRESSES = {
     "GET /api/v1/settings": ("read", 200),
     "GET /api/v1/settings/{key}/history": ("read", 403),
     "PATCH /api/v1/settings/{key}": ("edit", 400),
+    "GET /api/v1/runbook/{language}": ("read", 404),
     "GET /api/v1/openapi.json": ("read", 200),
     "GET /api/v1/asyncapi.json": ("read", 200),
     "GET /api/v1/session": ("read", 200),
@@ -143,7 +145,7 @@ class House:
 
     async def ask(self, method: str, path: str, headers: dict[str, str], **options: Any) -> tuple[int, Any]:
         """Ask; give the status, and the JSON if it is any."""
-        named = path.replace("{name}", "x").replace("{job}", "x").replace("{key}", "x").replace("{path}", "x.js")
+        named = re.sub(r"\{\w+\}", "x", path.replace("{path}", "x.js"))
         address = self.url.rstrip("/") + named
         async with (
             aiohttp.ClientSession() as http,
