@@ -44,7 +44,7 @@ async function boot(): Promise<void> {
   else await begin();
   mount(Shell, { target: document.body });
   later.whenIdle();
-  const look = () => void (document.visibilityState === 'visible' && live.look());
+  const look = () => (document.visibilityState === 'visible' ? void live.look() : live.rest());
   window.addEventListener('online', look);
   window.addEventListener('focus', look);
   document.addEventListener('visibilitychange', look);

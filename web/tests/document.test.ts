@@ -130,6 +130,32 @@ describe('live document', () => {
     expect(seen.filter((state, place) => state.link === 'lost' && seen[place - 1]?.link === 'live')).toHaveLength(2);
   });
 
+  it('takes what was asked for while the stream is away, whatever it awaits, and nothing that was overtaken', () => {
+    const { live } = writer();
+    const polled = (seq: number, epoch = 7) => ({ ...sample({ triggers: {} }), position: { epoch, seq } });
+    live.polled(polled(50), NOW);
+    expect([live.state.link, live.state.position.seq]).toEqual(['live', 41]);
+    live.lost();
+    live.linked(NOW);
+    live.polled(polled(50), NOW);
+    expect([live.state.link, live.state.position.seq, Object.keys(live.state.document.checks)]).toEqual([
+      'polled',
+      50,
+      ['triggers'],
+    ]);
+    live.polled(polled(49), NOW);
+    expect(live.state.position.seq).toBe(50);
+    live.lost();
+    live.polled(undefined, NOW);
+    expect([live.state.link, live.state.position.seq]).toEqual(['polled', 50]);
+    live.polled(polled(3, 8), NOW);
+    expect(live.state.position).toEqual({ epoch: 8, seq: 3 });
+    // The connection that was opened before stands elsewhere in line: it is asked for the whole.
+    expect(live.receive(hello(true), NOW)).toEqual({ type: 'subscribe' });
+    live.receive(snapshot(4, 8), NOW);
+    expect([live.state.link, live.state.position.seq]).toEqual(['live', 4]);
+  });
+
   it('tells ages by the clock of the monitor when this machine is wrong', () => {
     expect(writer(NOW + 300).live.state.offset_ms).toBe(0);
     expect(writer(NOW - 3_600_000).live.state.offset_ms).toBe(3_600_000);

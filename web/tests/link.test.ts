@@ -1,6 +1,6 @@
 // The wire: silence is noticed, and the way back is quick, jittered and bounded.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Link } from '../src/live/link';
+import { type Ending, Link } from '../src/live/link';
 import type { Message } from '../src/live/wire';
 import { sample } from './sample';
 
@@ -31,7 +31,7 @@ const bookmark = JSON.stringify({ type: 'bookmark', seq: 1, as_of: 'x', evidence
 const snapshot = JSON.stringify({ type: 'snapshot', epoch: 1, seq: 1, reason: 'initial', data: sample({ db: {} }) });
 const hello = (resumed: boolean) => JSON.stringify({ type: 'hello', proto: 'health.v1', epoch: 7, seq: 41, resumed });
 let lost = 0;
-let unheard: boolean | undefined;
+let how: Ending | undefined;
 let ended: number[] = [];
 let heard: Message[] = [];
 let answer: object | undefined;
@@ -45,9 +45,9 @@ function open(): Link {
       heard.push(message);
       return answer;
     },
-    lost: (was_unheard) => {
+    lost: (ending) => {
       lost += 1;
-      unheard = was_unheard;
+      how = ending;
     },
     ended: (code) => {
       ended.push(code);
@@ -65,7 +65,7 @@ describe('link', () => {
     vi.spyOn(Math, 'random').mockReturnValue(1);
     Socket.made = [];
     lost = 0;
-    unheard = undefined;
+    how = undefined;
     ended = [];
     heard = [];
     answer = undefined;
@@ -168,6 +168,20 @@ describe('link', () => {
     expect(Socket.made).toHaveLength(2);
   });
 
+  it('does not wait for late timers when the machine has slept', () => {
+    const link = open();
+    const first = latest();
+    link.check();
+    link.hurry();
+    expect([lost, Socket.made.length]).toEqual([0, 1]);
+    // The timers stood still meanwhile, the clock on the wall did not.
+    vi.setSystemTime(Date.now() + 9000);
+    link.hurry();
+    expect([lost, how?.silent, first.closed, Socket.made.length]).toEqual([1, true, true, 2]);
+    link.check();
+    expect(lost).toBe(1);
+  });
+
   it.each([4400, 4401, 4403, 4406])('does not come back by itself after %i', (code) => {
     const link = open();
     latest().onopen?.();
@@ -184,11 +198,20 @@ describe('link', () => {
   it('tells a connection that was never had from one that was lost', () => {
     open();
     latest().onclose?.({ code: 1006 });
-    expect(unheard).toBe(true);
+    expect(how).toEqual({ unheard: true, silent: false });
     vi.advanceTimersByTime(500);
+    // One that is let through and then says nothing was not had either.
     latest().onopen?.();
+    vi.advanceTimersByTime(8000);
+    expect(how).toEqual({ unheard: true, silent: true });
+    vi.advanceTimersByTime(1000);
+    latest().onmessage?.({ data: hello(true) });
     latest().onclose?.({ code: 1006 });
-    expect(unheard).toBe(false);
+    expect(how).toEqual({ unheard: false, silent: false });
+    vi.advanceTimersByTime(500);
+    latest().onmessage?.({ data: hello(true) });
+    vi.advanceTimersByTime(8000);
+    expect(how).toEqual({ unheard: false, silent: true });
   });
 
   it('is still once it was stopped, also amid a pause', () => {

@@ -10,6 +10,8 @@ export interface Answer {
   body: Json | undefined;
   /** For how many seconds we are asked to stay away. */
   retry_after_s: number | undefined;
+  /** By what the daemon knows this answer again (RFC 9110, 8.8.3). */
+  tag?: string | undefined;
 }
 
 export async function ask(
@@ -25,7 +27,8 @@ export async function ask(
     });
     const body = (await answer.json().catch(() => undefined)) as Json | undefined;
     const after = Number.parseInt(answer.headers.get('Retry-After') ?? '', 10);
-    return { status: answer.status, body, retry_after_s: Number.isNaN(after) ? undefined : after };
+    const tag = answer.headers.get('ETag') ?? undefined;
+    return { status: answer.status, body, retry_after_s: Number.isNaN(after) ? undefined : after, tag };
   } catch {
     return undefined;
   }

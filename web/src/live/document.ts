@@ -6,7 +6,8 @@ import type { HealthDocument, JsonObject, Message, Position } from './wire';
 export interface LiveState {
   readonly document: HealthDocument;
   readonly position: Position;
-  readonly link: 'live' | 'lost';
+  /** `polled`: no stream can be had, but the daemon answers who asks. */
+  readonly link: 'live' | 'polled' | 'lost';
   /** The monitor's clock minus this machine's, so that ages are right on a machine whose clock is wrong. */
   readonly offset_ms: number;
 }
@@ -76,6 +77,18 @@ export class LiveDocument {
   linked(now: number): void {
     this.#awaited = 'hello';
     this.#asked_at = now;
+  }
+
+  /** What was asked for by HTTP while the stream is away; without a document nothing has changed since the last one. */
+  polled(document: HealthDocument | undefined, now: number): void {
+    const { position, link } = this.#state;
+    if (link === 'live') return;
+    const overtaken = document?.position.epoch === position.epoch && document.position.seq < position.seq;
+    const found = overtaken ? undefined : document;
+    if (found) {
+      const offset_ms = this.#offset(found.as_of, now);
+      this.#adopt({ document: found, position: found.position, link: 'polled', offset_ms });
+    } else if (link !== 'polled') this.#adopt({ link: 'polled' });
   }
 
   lost(): void {

@@ -2,14 +2,20 @@
 import { decode, SUBPROTOCOL } from './protocol';
 import type { Message, Position } from './wire';
 
+/** How a connection went: nothing was ever said on it, or it was left because it said nothing for too long. */
+export interface Ending {
+  unheard: boolean;
+  silent: boolean;
+}
+
 export interface Ears {
   /** The place in line to go on from. */
   place(): Position;
   connected(): void;
   /** What comes back is said to the daemon on this same connection. */
   message(message: Message): object | undefined;
-  /** The connection is gone, or could not be had (`unheard`); the next attempt comes by itself. */
-  lost(unheard: boolean): void;
+  /** The connection is gone; the next attempt comes by itself. */
+  lost(how: Ending): void;
   /** The daemon has closed it with a code that says: do not come back as you are. */
   ended(code: number): void;
 }
@@ -31,7 +37,8 @@ export class Link {
   #silence: ReturnType<typeof setTimeout> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #step_ms = FIRST_STEP_MS;
-  #opened = false;
+  #heard = false;
+  #spoke_at = 0;
 
   constructor(address: string, ears: Ears) {
     this.#address = address;
@@ -40,7 +47,7 @@ export class Link {
 
   open(): void {
     if (this.#socket) return;
-    this.#opened = false;
+    this.#heard = false;
     clearTimeout(this.#retry);
     this.#retry = undefined;
     const { epoch, seq } = this.#ears.place();
@@ -49,7 +56,6 @@ export class Link {
     this.#listen();
     socket.onopen = () => {
       if (socket !== this.#socket) return;
-      this.#opened = true;
       this.#ears.connected();
     };
     socket.onmessage = (event) => {
@@ -57,6 +63,7 @@ export class Link {
       this.#listen();
       const message = decode(event.data);
       if (message === undefined) return this.#drop(socket);
+      this.#heard = true;
       if (message.type === 'snapshot' || (message.type === 'hello' && message.resumed)) this.#step_ms = FIRST_STEP_MS;
       const answer = this.#ears.message(message);
       if (answer !== undefined) socket.send(JSON.stringify(answer));
@@ -69,13 +76,19 @@ export class Link {
         return this.#ears.ended(event.code);
       }
       if (event.code === RESTART) this.#step_ms = RESTART_STEP_MS;
-      this.#again();
+      this.#again(false);
     };
   }
 
   /** Something says that the network may be back (a tab in front again, the machine online): do not sleep on. */
   hurry(): void {
+    this.check();
     if (this.#retry !== undefined) this.open();
+  }
+
+  /** A machine that slept, or a tab that was put to rest, has timers that are late: the clock on the wall is not. */
+  check(): void {
+    if (this.#socket && Date.now() - this.#spoke_at >= SILENCE_MS) this.#drop(this.#socket, true);
   }
 
   /** Speaks to nobody until it is opened again. */
@@ -90,19 +103,20 @@ export class Link {
 
   #listen(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#socket && this.#drop(this.#socket), SILENCE_MS);
+    this.#spoke_at = Date.now();
+    this.#silence = setTimeout(() => this.#socket && this.#drop(this.#socket, true), SILENCE_MS);
   }
 
   /** A peer that went silent will not answer a close either, so its close event is not waited for. */
-  #drop(socket: WebSocket): void {
-    if (socket === this.#socket) this.#again();
+  #drop(socket: WebSocket, silent = false): void {
+    if (socket === this.#socket) this.#again(silent);
     socket.close();
   }
 
-  #again(): void {
+  #again(silent: boolean): void {
     this.#socket = undefined;
     clearTimeout(this.#silence);
-    this.#ears.lost(!this.#opened);
+    this.#ears.lost({ unheard: !this.#heard, silent });
     this.later();
   }
 

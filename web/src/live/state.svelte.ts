@@ -1,12 +1,15 @@
 // What the views read: the live state and the series as reactive values, replaced whole and shared in part.
-import { ask, brought } from './ask';
+import { type Answer, ask, brought } from './ask';
+import { isReplaced } from './build';
 import { refusalOf } from './caller';
 import { LiveDocument, type LiveState } from './document';
-import { Link } from './link';
+import { type Ending, Link } from './link';
+import { Poll } from './poll';
 import { isDocument } from './protocol';
+import { overallVerdict } from './select';
 import { fetchLatency, fetchRates, type Point, type Rates } from './series';
 import { session } from './session.svelte';
-import type { HealthDocument } from './wire';
+import type { HealthDocument, Status, Verdict } from './wire';
 
 const SERIES_EVERY_MS = 60_000;
 /** A session that was closed and is good again is believed after this long: the two must not chase each other. */
@@ -15,6 +18,16 @@ const CONTRADICTED_MS = 5000;
 const GLANCE_MS = 10_000;
 const SIGNED_OUT = 4401;
 const NOT_ALLOWED = 4403;
+/** So many connections without a word, one after the other, are a network that lets none through. */
+const BLOCKED = 2;
+
+/** The little that is seen of a tab behind others. */
+export interface Tab {
+  platform: string;
+  status: Status;
+  verdict: Verdict;
+  lost: boolean;
+}
 
 class Live {
   /** Raw on purpose: the patch already shares what did not change, deep proxies would only cost. */
@@ -25,47 +38,55 @@ class Live {
   now = $state(Date.now());
   /** The daemon does not understand this page any more. */
   foreign = $state(false);
+  /** The daemon serves another build of this page by now. */
+  newer = $state(false);
+  /** Kept also while nobody looks. */
+  tab = $state.raw<Tab>();
   /** Whether there is anything to show. */
   readonly begun = $derived(this.state !== undefined);
+  #writer: LiveDocument | undefined;
   #link: Link | undefined;
-  #ticking = false;
+  #poll: Poll | undefined;
+  #unheard = 0;
+  #tick_timer: ReturnType<typeof setTimeout> | undefined;
+  #series_timer: ReturnType<typeof setInterval> | undefined;
   #glanced_at = 0;
 
   start(document: HealthDocument): void {
-    const writer = new LiveDocument(document, Date.now(), (state) => {
-      this.state = state;
-    });
+    this.#leave();
+    const writer = new LiveDocument(document, Date.now(), (state) => this.#keep(state));
+    this.#writer = writer;
+    this.#show(writer.state);
     const address = new URL('api/v1/stream', window.document.baseURI);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
-    this.#link?.stop();
+    const poll = new Poll((answer) => this.#polled(writer, answer));
     const link = new Link(address.href, {
       place: () => writer.state.position,
       connected: () => writer.linked(Date.now()),
       message: (message) => {
         const before = writer.state.link;
         const answer = writer.receive(message, Date.now());
-        if (before !== writer.state.link) void this.#refresh();
+        if (writer.state.link === 'live') {
+          poll.stop();
+          this.#unheard = 0;
+          if (before !== 'live') void this.#refresh();
+        }
         return answer;
       },
-      lost: (unheard) => {
-        writer.lost();
-        // A handshake that is turned away looks to a page like one that fails.
-        if (unheard) void this.whoLooks();
-      },
+      lost: (how) => this.#lost(writer, how),
       ended: (code) => {
+        poll.stop();
         writer.lost();
         void this.#ended(link, code);
       },
     });
     this.#link = link;
+    this.#poll = poll;
     link.open();
     void this.whoLooks();
-    // After the first paint: the board is complete without its little charts.
-    requestAnimationFrame(() => void this.#refresh());
-    if (this.#ticking) return;
-    this.#ticking = true;
     this.#tick();
-    setInterval(() => void this.#refresh(), SERIES_EVERY_MS);
+    // After the first paint: the board is complete without its little charts.
+    requestAnimationFrame(() => this.#draw());
   }
 
   /** Asks for the document; where it is refused, the session says why. */
@@ -79,12 +100,22 @@ class Live {
 
   /** Somebody looks at the page, or the network is back: whatever waits need not wait longer. */
   async look(): Promise<void> {
-    this.now = Date.now() + (this.state?.offset_ms ?? 0);
+    if (this.#writer) this.#show(this.#writer.state);
+    this.#tick();
     this.#link?.hurry();
+    this.#poll?.hurry();
+    if (this.#series_timer === undefined) this.#draw();
     const refused = session.refusal !== undefined;
     if (!refused && Date.now() - this.#glanced_at < GLANCE_MS) return;
     await this.whoLooks();
     if (refused && session.refusal === undefined) await this.#resume();
+  }
+
+  /** Nobody looks: nothing is drawn, and no clock ticks; the document is kept as it comes. */
+  rest(): void {
+    clearTimeout(this.#tick_timer);
+    clearInterval(this.#series_timer);
+    this.#series_timer = undefined;
   }
 
   async #resume(): Promise<void> {
@@ -98,15 +129,70 @@ class Live {
     if ((await session.ask()) === 'out') this.#turnedAway();
   }
 
-  #turnedAway(): void {
+  #keep(state: LiveState): void {
+    const { document, link } = state;
+    const tab: Tab = {
+      platform: document.platform,
+      status: document.status,
+      verdict: overallVerdict(document),
+      lost: link === 'lost',
+    };
+    if (JSON.stringify(tab) !== JSON.stringify(this.tab)) this.tab = tab;
+    if (!isHidden()) this.#show(state);
+  }
+
+  #show(state: LiveState): void {
+    const other = this.begun && state.position.epoch !== this.state.position.epoch;
+    this.state = state;
+    // Another life of the daemon may be one of another version.
+    if (other) void this.#compare();
+  }
+
+  async #compare(): Promise<void> {
+    if (await isReplaced()) this.newer = true;
+  }
+
+  #lost(writer: LiveDocument, { unheard, silent }: Ending): void {
+    if (writer.state.link === 'live') writer.lost();
+    this.#unheard = unheard ? this.#unheard + 1 : 0;
+    if (silent || this.#unheard >= BLOCKED) this.#poll?.start();
+    // A handshake that is turned away looks to a page like one that fails.
+    if (unheard) void this.whoLooks();
+  }
+
+  #polled(writer: LiveDocument, answer: Answer | undefined): void {
+    const before = writer.state.link;
+    const found = brought(answer);
+    if (isDocument(found)) writer.polled(found, Date.now());
+    else if (answer?.status === 304) writer.polled(undefined, Date.now());
+    else writer.lost();
+    if (refusalOf(answer)) void this.whoLooks();
+    // Somebody answers again: then the stream may be had as well.
+    if (before === 'lost' && writer.state.link === 'polled') {
+      this.#link?.hurry();
+      void this.#refresh();
+    }
+  }
+
+  #leave(): void {
     this.#link?.stop();
+    this.#poll?.stop();
+    this.#unheard = 0;
+  }
+
+  #turnedAway(): void {
+    this.#leave();
     if (session.closed) this.#forget();
   }
 
   /** What may not be seen is not kept either. */
   #forget(): void {
-    this.#link?.stop();
+    this.#leave();
+    this.rest();
+    this.#writer = undefined;
     this.#link = undefined;
+    this.#poll = undefined;
+    this.tab = undefined;
     this.rates = undefined;
     this.latency = undefined;
     this.state = undefined as unknown as LiveState;
@@ -130,17 +216,29 @@ class Live {
   }
 
   #tick(): void {
+    clearTimeout(this.#tick_timer);
     this.now = Date.now() + (this.state?.offset_ms ?? 0);
-    setTimeout(() => this.#tick(), 1000 - (this.now % 1000));
+    if (!this.begun || isHidden()) return;
+    this.#link?.check();
+    this.#tick_timer = setTimeout(() => this.#tick(), 1000 - (this.now % 1000));
+  }
+
+  #draw(): void {
+    clearInterval(this.#series_timer);
+    if (!this.begun || isHidden()) return;
+    this.#series_timer = setInterval(() => void this.#refresh(), SERIES_EVERY_MS);
+    void this.#refresh();
   }
 
   async #refresh(): Promise<void> {
-    if (!this.begun || session.refusal) return;
+    if (!this.begun || isHidden() || session.refusal) return;
     const [rates, latency] = await Promise.all([fetchRates(), fetchLatency()]);
     if (!this.begun) return;
     if (rates) this.rates = rates;
     if (latency) this.latency = latency;
   }
 }
+
+const isHidden = (): boolean => window.document.visibilityState === 'hidden';
 
 export const live = new Live();
