@@ -1,4 +1,4 @@
-"""The documents say what the code does: the table of log events against every log call."""
+"""The documents say what the code does: log events against every log call, and what is defended against its tests."""
 
 from __future__ import annotations
 
@@ -100,3 +100,39 @@ def test_nothing_is_overlooked():
         written |= set(re.findall(r'\b(?:_?log\.\w+|tell)\(\s*"([a-z]+\.[a-z_]+)"', file.read_text(encoding="utf-8")))
     assert written == set(CODE)
     assert len(CODE) > 20
+
+
+# What is defended
+
+
+def defended() -> list[tuple[str, list[str], list[str]]]:
+    """Read the rows of what is defended: against what, in which modules, and by which tests."""
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    table = text.partition("| against | by | module | test |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+    return [
+        (against, *(re.findall(r"`([^`]+)`", cell) for cell in (modules, tests))) for against, _, modules, tests in rows
+    ]
+
+
+@pytest.mark.parametrize(("against", "modules", "tests"), defended())
+def test_defended(against, modules, tests):
+    """Each row names modules that are there, and files with tests."""
+    assert modules
+    assert tests
+    sql = ROOT / "monitor" / "profiles" / "huph" / "sql"
+    for name in modules:
+        places = (ROOT / "monitor" / f"{name}.py", sql / name, ROOT / name)
+        assert any(place.exists() for place in places), f"{against}: there is no {name}"
+    for name in tests:
+        assert (ROOT / name).is_file(), f"{against}: there is no {name}"
+        assert re.search(r"^(async )?def test_", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE), name
+
+
+def test_each_security_test_defends():
+    """No file of tests/security, nor of tests/access, is missing from the table."""
+    named = {name for *_, tests in defended() for name in tests}
+    files = [file for folder in ("security", "access") for file in (ROOT / "tests" / folder).rglob("test_*.py")]
+    missing = {str(file.relative_to(ROOT)) for file in files} - named
+    assert missing == {"tests/access/test_caller.py"}
+    assert len(files) > 15
