@@ -19,6 +19,8 @@ from monitor.outputs.seats import Limits, Seats
 class Words:
     """Tokens that everybody knows: read, stream, edit."""
 
+    trouble = ""
+
     def find(self, text: str, _: float) -> Caller:
         """Give the caller whose level the token names; raises `RefusedError`."""
         if text not in {"read", "stream", "edit"}:

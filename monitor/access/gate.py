@@ -43,6 +43,11 @@ class Gate:
         self._glass = glass
         self._tickets = Tickets()
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Why ways in that are configured cannot be used, as far as it was seen: sentences for who runs the monitor."""
+        return tuple(way.trouble for way in (self._tokens, self._glass) if way is not None and way.trouble)
+
     def admit(self, knock: Knock, now: float) -> Caller:
         """Say who it is; raises `RefusedError`. What is shown by hand decides before what a browser sends by itself."""
         anybody = self.rules.open and knock.loopback

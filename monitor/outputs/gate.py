@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
@@ -17,6 +18,7 @@ from monitor.clock import Clock
 from monitor.outputs.answers import refusal
 from monitor.outputs.counts import Counts
 
+log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CALLER = web.RequestKey("caller", Caller)
 ADDRESS = web.RequestKey("address", str)
@@ -69,6 +71,7 @@ class Doorkeeper:
         self._counts = counts
         self._sign_in = sign_in
         self._doors: dict[web.AbstractRoute, Door] = {}
+        self._told: tuple[str, ...] = ()
 
     def open(self, application: web.Application, door: Door) -> None:
         """Add a door to the application; what is read by GET can be asked for by HEAD as well, but for a stream."""
@@ -76,6 +79,14 @@ class Doorkeeper:
         self._doors[router.add_route(door.method, door.path, door.handler)] = door
         if door.method == "GET" and not door.ticketed:
             self._doors[router.add_route("HEAD", door.path, door.handler)] = door
+
+    def tell(self) -> None:
+        """Log each way in that can no longer be used, once."""
+        troubles = self._gate.troubles
+        for trouble in troubles:
+            if trouble not in self._told:
+                log.warning("access.broken", trouble=trouble)
+        self._told = troubles
 
     @property
     def middleware(self) -> Middleware:
@@ -94,6 +105,8 @@ class Doorkeeper:
                 if door is not None and door.page:
                     return self._sign_in(request, refused, self._rules)
                 return self._refuse(refused)
+            finally:
+                self.tell()
             if request.method not in SAFE:
                 from_our_page(request, self._rules)
             return await handler(request)

@@ -124,7 +124,7 @@ class Server:
         session = Session(gate, clock, edits=editor is not None and editor.edits)
         settings = Settings(hub, clock, editor)
         guide = Runbooks(runbooks or {}, links or {}, gate.rules.sign_in_url)
-        keeper = Doorkeeper(gate, clock, hub.counts, page.sign_in)
+        self._keeper = keeper = Doorkeeper(gate, clock, hub.counts, page.sign_in)
         names = {urlsplit(origin).hostname or "" for origin in gate.rules.origins}
         application = web.Application(
             client_max_size=BODY_BYTES,
@@ -186,6 +186,7 @@ class Server:
                 "stop what uses it, or choose another with --port."
             ) from None
         await web.SockSite(self._runner, listening).start()
+        self._keeper.tell()
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{listening.getsockname()[1]}{self._base}"
 

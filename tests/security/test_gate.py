@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 import websockets
 
 from monitor.access.break_glass import BreakGlass
@@ -237,6 +238,34 @@ async def test_session(house):
     _, said = await house.ask("GET", "/api/v1/session", house.shown["read token"])
     assert (said["kind"], said["name"], said["level"]) == ("token", "read", "read")
     assert now
+
+
+async def test_broken_ways(house, tmp_path):
+    """A way in that is found broken is told in the log, once, and not only on the day on which it is needed."""
+    glass, good = tmp_path / "glass", house.shown["break-glass"]
+    with structlog.testing.capture_logs() as told:
+        for mode, status in ((0o600, 200), (0o644, 401), (0o644, 401), (0o600, 200), (0o644, 401)):
+            glass.chmod(mode)
+            assert (await house.ask("GET", "/api/v1/session", good))[0] == status
+        house.store.write_bytes(b"no store" * 1000)
+        assert (await house.ask("GET", "/api/v1/session", house.shown["read token"]))[0] == 401
+    troubles = [one["trouble"] for one in told if one["event"] == "access.broken"]
+    assert [str(glass) in one for one in troubles] == [True, True, False]
+    assert str(house.store) in troubles[2]
+    again = Server(
+        hub=house.hub,
+        read_series={}.get,
+        clock=house.clock,
+        gate=house.gate,
+        host="127.0.0.1",
+        port=0,
+        base_path="/",
+        web_folder=tmp_path,
+    )
+    with structlog.testing.capture_logs() as told:
+        await again.start()
+        await again.stop()
+    assert len([one for one in told if one["event"] == "access.broken"]) == 2
 
 
 async def test_cookie_does_not_shut(house):
