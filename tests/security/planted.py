@@ -10,6 +10,7 @@ from urllib.parse import quote
 from monitor.access.tokens import TokenStore
 from monitor.demo.links import User
 from monitor.demo.session_cookie import NAME, mint
+from tests.access import minting
 from tests.canaries import Canaries
 from tests.daemon import FLAGS
 from tests.security.sweeping import Echo, Headers, kept
@@ -56,6 +57,9 @@ class Planted:
                 ("yesterday", self.newest, ADMIN, 86_400),
             )
         }
+        told = {"sub": str(ADMIN.id), "role": ADMIN.role, "name": ADMIN.name, "email": ADMIN.email}
+        (younger,) = minting.mint([minting.V5.session(self.newest, **told)])
+        self.cookies["younger NextAuth"] = canaries.know("session of a younger NextAuth", younger)
         self.wrong = {
             "wrong token": bearer("hm_" + canaries.plant("wrong token", amid="_-" * 9)),
             "wrong break-glass": bearer(canaries.plant("wrong break-glass", amid="!" * 20)),
@@ -65,7 +69,10 @@ class Planted:
         }
         self.callers = {
             **{f"{name} token": bearer(text) for name, text in self.tokens.items()},
-            **{f"session of {name}": {"Cookie": f"a=b; {NAME}={text}"} for name, text in self.cookies.items()},
+            **{
+                f"session of {name}": {"Cookie": f"a=b; {minting.V5.name if 'younger' in name else NAME}={text}"}
+                for name, text in self.cookies.items()
+            },
             "break-glass": bearer(self.glass),
             "nobody": {},
             **self.wrong,
