@@ -6,6 +6,7 @@ import asyncio
 import base64
 import html
 import json
+import re
 import time
 from contextlib import AsyncExitStack
 from urllib.parse import quote, quote_plus
@@ -27,6 +28,7 @@ NAMES = {
     "checks/{}": ["db", "x"],
     "series/{}": ["messages", "message_rates", "db_latency", "x"],
     "cron/{}/runs": ["follow_up", "x"],
+    "runbook/{}": ["id", "en", "x"],
     "settings/{}/history": [KEY, OTHER_KEY, "x"],
 }
 PAGES = ["", "livez", "readyz", "metrics", "sign-in.html", "favicon.svg", "assets/x.js", "x", "api/v1/x"]
@@ -229,13 +231,18 @@ async def bad_days(asker, world, daemon, follower):
     await read_everything(asker, {name: world.callers[name] for name in ("break-glass", "admin token")})
 
 
-def well_asked(heard, world):
+def well_asked(heard, world, document):
     """Hold that all was asked that can be, and that the search finds in each place what is no secret."""
     assert len(world.canaries.slots) >= 40
     assert heard.statuses["GET"] >= {200, 401, 403, 404}
     assert heard.statuses["PATCH"] >= {200, 400, 401, 403, 404, 409, 413, 415, 422, 428, 503}
     spoken = heard.count()
     assert min(spoken["http"] // 10, spoken["websocket"], spoken["sse"], spoken["activity"] // 10) > 20
+    # A new address without an entry here would not be swept.
+    asked = [where.removeprefix("http GET").strip().partition("?")[0] for where, _ in heard.said]
+    for path in [path for path, operations in document["paths"].items() if "get" in operations]:
+        known = re.compile(re.sub(r"{\w+}", "[^/]+", path.lstrip("/")))
+        assert any(known.fullmatch(one) for one in asked), path
     assert spoken.keys() >= {"edit", "raw", "cmdline", "notify", "log"}
     shown = {where.split()[0] for where, *_ in heard.leaks(world.shown)}
     assert shown == {"http", "websocket", "sse", "audit", "document"}
@@ -276,6 +283,7 @@ async def test_whole_system(tmp_path):
         asker.process()
         await edit_everything(asker, world)
         await read_everything(asker, world.callers)
+        document = await asker.ask("GET", "api/v1/openapi.json", world.callers["reader token"])
         await follow_everywhere(asker, world)
         await be_rude(asker, world)
         # A broker that knows another secret.
@@ -295,7 +303,7 @@ async def test_whole_system(tmp_path):
         heard.note("database's log", own.postgres.log.read_text())
     assert stored == world.values["second"]
     assert heard.leaks(canaries) == []
-    well_asked(heard, world)
+    well_asked(heard, world, document)
     told = {json.loads(line)["event"] for line in daemon.log.splitlines() if line.startswith("{")}
     assert told >= {"broker.refused", "listen.lost", "setting.edited", "subscriber.left", "daemon.stopped"}
 
