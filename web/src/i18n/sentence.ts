@@ -36,7 +36,12 @@ export function sentence(telling: Telling, now: number, place: Place): Piece[] {
   if (found === undefined) {
     return [{ kind: 'plain', text: text('reason.unlisted', place.language, { code: telling.code }) }];
   }
-  return found.split(/(\{\w+\})/).flatMap((part): Piece[] => {
+  return filled(found, telling, now, place);
+}
+
+/** Any text about a reason, with the reason's values in its holes. */
+export function filled(template: string, telling: Telling, now: number, place: Place): Piece[] {
+  return template.split(/(\{\w+\})/).flatMap((part): Piece[] => {
     const name = /^\{(\w+)\}$/.exec(part)?.[1];
     if (name !== undefined) return [piece(name, telling, now, place)];
     return part === '' ? [] : [{ kind: 'plain', text: part }];

@@ -3,5 +3,7 @@ import '../i18n/pages';
 
 export { default as CheckPage } from './CheckPage.svelte';
 export { default as EventsPage } from './EventsPage.svelte';
+export { default as FirstStep } from './FirstStep.svelte';
 export { default as JobPage } from './JobPage.svelte';
+export { default as Runbook } from './Runbook.svelte';
 export { default as SettingPage } from './settings/SettingPage.svelte';

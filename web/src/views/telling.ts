@@ -155,6 +155,6 @@ function lower(told: string): string {
   return told === told.toUpperCase() ? told : told.charAt(0).toLowerCase() + told.slice(1);
 }
 
-function capital(name: string): string {
+export function capital(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
