@@ -233,7 +233,7 @@ class Live {
   async #refresh(): Promise<void> {
     if (!this.begun || isHidden() || session.refusal) return;
     const [rates, latency] = await Promise.all([fetchRates(), fetchLatency()]);
-    if (!this.begun) return;
+    if (!this.begun || isHidden()) return;
     if (rates) this.rates = rates;
     if (latency) this.latency = latency;
   }
