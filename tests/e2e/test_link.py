@@ -1,4 +1,4 @@
-"""How the page holds to its daemon: through a network without WebSockets, frozen, behind other tabs, beyond an upgrade."""
+"""How the page holds to its daemon: without WebSockets, frozen, behind other tabs, beyond an upgrade."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOOK = """(state) => {
     document.dispatchEvent(new Event('visibilitychange'));
 }"""
 NOTE_CHANGES = """() => { window.drawn = []; new MutationObserver((all) => {
-    for (const one of all) window.drawn.push(`${one.type} ${one.attributeName} ${one.target.nodeName} ${one.target.textContent}`);
+    for (const { type, target } of all) window.drawn.push(`${type} ${target.nodeName} ${target.textContent}`);
 })
     .observe(document.body, { attributes: true, childList: true, characterData: true, subtree: true }); }"""
 NOTE_SPOKEN = """() => { window.spoken = [[performance.now(), '']]; const voice = document.querySelector('[aria-live]');
@@ -142,7 +142,8 @@ async def test_a_frozen_daemon_is_seen_within_8_s_and_waited_for(page, platform,
         # The last word was at most one bookmark before.
         assert 4.5 < time.monotonic() - started < 8.5
         note = page.locator(".lost-note")
-        await expect(note).to_have_text(re.compile(r"Sambungan putus: yang terlihat adalah keadaan \d\d\.\d\d\.\d\d WIB"))
+        shown = re.compile(r"Sambungan putus: yang terlihat adalah keadaan \d\d\.\d\d\.\d\d WIB")
+        await expect(note).to_have_text(shown)
         await expect(page).to_have_title(re.compile(r"^\? Sambungan putus"))
         assert "unknown" in await page.evaluate("document.querySelector('link[rel=icon]').href")
         assert await page.evaluate("getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
@@ -209,7 +210,7 @@ async def test_behind_other_tabs_nothing_is_drawn_but_the_tab_itself(page, platf
 
 
 async def test_changes_are_spoken_together_and_seldom(page, demo, start_daemon):
-    """A killed database and all that waits for it is one announcement, its return within 5 s is another one after that."""
+    """A killed database and all that waits for it is one announcement; its return is another, 5 s later."""
     daemon = await start_daemon(demo.info["monitor_dsn"])
     await daemon.settled()
     await page.goto(daemon.address)
