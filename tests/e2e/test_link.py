@@ -39,6 +39,14 @@ NOTE_SPOKEN = """() => { window.spoken = [[performance.now(), '']]; const voice 
     new MutationObserver(() => window.spoken.push([performance.now(), voice.textContent]))
         .observe(voice, { characterData: true, childList: true, subtree: true }); }"""
 
+NOTE_MOTION = """() => { window.motion = []; const triggers = document.getElementById('triggers');
+    new MutationObserver(() => setTimeout(() => {
+        for (const one of document.getAnimations()) {
+            const { duration, iterations } = one.effect.getTiming();
+            window.motion.push([one.constructor.name, one.effect.target.id, duration, iterations]);
+        }
+    })).observe(triggers, { attributes: true, attributeFilter: ['data-verdict', 'class'] }); }"""
+
 
 class Middlebox:
     """Something between browser and daemon that knows HTTP, and lets a WebSocket through only while it is `open`."""
@@ -102,7 +110,8 @@ async def test_where_no_websocket_is_let_through_the_page_asks_and_says_so(page,
         await page.wait_for_selector(LINK.format("polled"), timeout=5000)
         await page.evaluate(NOTE_LINKS)
         assert box.turned_away >= 2
-        await expect(page.locator(".evidence")).to_contain_text("langsung diblokir; tanya tiap 5 dtk")
+        await expect(page.locator(".evidence")).to_contain_text("diblokir; tanya tiap 5 dtk")
+        await expect(page.locator(".end-note")).to_contain_text("Pembaruan langsung diblokir jaringan")
         await expect(page.locator(".lost-note")).to_have_count(0)
         await expect(page.locator("[aria-live]")).to_contain_text("diblokir jaringan")
         await platform.write("bot", count=5)
@@ -275,3 +284,28 @@ def upgraded(folder: Path) -> dict[str, str]:
     index.write_text(index.read_text().replace(name[0], "assets/index-upgraded.css"))
     # Without it the working directory comes before the path.
     return {"PYTHONPATH": str(copy.parent), "PYTHONSAFEPATH": "1"}
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+async def test_a_change_glides_and_glows_once_or_not_at_all(page, platform, start_daemon, motion):
+    """A card that grows moves what is below it in 240 ms and glows for 1.6 s; for who wants it so nothing moves."""
+    await platform.write("user")
+    await platform.write("bot")
+    daemon = await start_daemon(platform.monitor_dsn, limits="sweep_s = 5")
+    await (await daemon.settled()).until(lambda d: d["status"] == "healthy", 3)
+    await page.emulate_media(reduced_motion=motion)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(daemon.address)
+    await page.wait_for_selector(LINK.format("live"))
+    await page.evaluate(NOTE_MOTION)
+    await platform.connection.execute("drop trigger trg_messages_notify on messages")
+    await page.wait_for_selector("#triggers[data-verdict='fail']", timeout=8000)
+    seen = {(kind, target): (duration, times) for kind, target, duration, times in await page.evaluate("window.motion")}
+    if motion == "reduce":
+        assert {duration for duration, _ in seen.values()} <= {0}
+    else:
+        # The worst comes first on a phone: the others make room.
+        assert seen["Animation", "db"] == seen["Animation", "triggers"] == (240, 1)
+        assert seen["CSSAnimation", "triggers"] == (1600, 1)
+        await page.wait_for_selector("#triggers:not(.changed)", timeout=4000)
+    assert await page.evaluate("document.getAnimations().length") == 0

@@ -1,6 +1,6 @@
 // Every view of a platform that has little or nothing to show: each part explains itself.
 import { flushSync, mount, unmount } from 'svelte';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { reader } from '../src/i18n/say.svelte';
 import { live } from '../src/live/state.svelte';
 import type { HealthDocument } from '../src/live/wire';
@@ -13,6 +13,10 @@ class Socket {
   send() {}
   close() {}
 }
+
+vi.stubGlobal('WebSocket', Socket);
+vi.stubGlobal('fetch', async () => new Response('{}', { status: 404 }));
+vi.stubGlobal('Image', class {});
 
 const SEVEN = Object.keys(board().checks);
 const bare = (more: object = {}) => sample(Object.fromEntries(SEVEN.map((name) => [name, more])));
@@ -42,13 +46,6 @@ const ADDRESSES = [
 ];
 
 describe.each(Object.entries(DOCUMENTS))('a platform %s', (_, document) => {
-  beforeEach(() => {
-    vi.stubGlobal('WebSocket', Socket);
-    vi.stubGlobal('fetch', async () => new Response('{}', { status: 404 }));
-    vi.stubGlobal('Image', class {});
-  });
-  afterEach(() => vi.unstubAllGlobals());
-
   it.each(ADDRESSES)('explains itself at %s', async (address) => {
     await later.fetch();
     live.start(document);

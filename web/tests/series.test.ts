@@ -1,6 +1,15 @@
 // The series: checked, joined with the running window, and grouped.
 import { describe, expect, it } from 'vitest';
-import { decodeLatency, decodeRates, decodeRuns, grouped, ranges, windows, withWindow } from '../src/live/series';
+import {
+  decodeLatency,
+  decodeRates,
+  decodeRuns,
+  grouped,
+  ranges,
+  sendersOf,
+  windows,
+  withWindow,
+} from '../src/live/series';
 
 const answer = {
   as_of: '2026-11-22T01:20:05.000Z',
@@ -12,6 +21,14 @@ const rates = decodeRates(answer);
 const totals = (detail?: object) => rates && windows(withWindow(rates, detail as never)).map((point) => point.value);
 
 describe('rates', () => {
+  it('takes whoever writes on the platform', () => {
+    const clinic = decodeRates({ ...answer, counts: { patient: [1, 2], assistant: [0, 1] } });
+    expect(sendersOf(clinic, { user: 1 })).toEqual(['patient', 'assistant']);
+    expect(clinic && windows(clinic).map((point) => point.value)).toEqual([1, 3]);
+    expect(clinic && windows(clinic, 'assistant').map((point) => point.value)).toEqual([0, 1]);
+    expect(sendersOf(undefined, { nurse: 1 }, undefined, { nurse: 2, patient: 1 })).toEqual(['nurse', 'patient']);
+    expect(windows({ start: 0, step_ms: 1, counts: {} })).toEqual([]);
+  });
   it('adds the senders up', () => expect(totals()).toEqual([2, 3, 5]));
   it('takes the running window as it grows', () => {
     expect(totals({ window: { start: '2026-11-22T01:10:00.000Z', user: 9, bot: 4 } })).toEqual([2, 3, 13]);

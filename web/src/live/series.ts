@@ -4,9 +4,6 @@ import { isObject } from './protocol';
 import { momentAt, numberAt, textAt } from './read';
 import type { Json } from './wire';
 
-export const SENDERS = ['user', 'bot', 'counselor'] as const;
-export type Sender = (typeof SENDERS)[number];
-
 export interface Point {
   at: number;
   value: number;
@@ -22,7 +19,8 @@ export interface Band {
 export interface Rates {
   start: number;
   step_ms: number;
-  counts: Record<Sender, number[]>;
+  /** Of each kind of sender, in the platform's order; all are equally long. */
+  counts: Record<string, number[]>;
   band?: Band;
 }
 
@@ -76,8 +74,7 @@ export function decodeRates(answer: Json | undefined): Rates | undefined {
   const start = momentAt(answer, 'start');
   const step_s = numberAt(answer, 'step_s');
   if (!isObject(answer) || start === undefined || !step_s || !isObject(answer.counts)) return undefined;
-  const { user, bot, counselor } = answer.counts;
-  const counts = { user: numbers(user), bot: numbers(bot), counselor: numbers(counselor) };
+  const counts = Object.fromEntries(Object.entries(answer.counts).map(([sender, values]) => [sender, numbers(values)]));
   const { low, usual, high } = isObject(answer.band) ? answer.band : {};
   const band = { low: holed(low), usual: holed(usual), high: holed(high) };
   return { start, step_ms: step_s * 1000, counts, ...(band.usual.length > 0 ? { band } : {}) };
@@ -96,12 +93,12 @@ export function withWindow(rates: Rates, detail: Json | undefined): Rates {
   const start = momentAt(detail, 'window', 'start');
   if (start === undefined) return rates;
   const index = Math.round((start - rates.start) / rates.step_ms);
-  const length = rates.counts.user.length;
+  const length = lengthOf(rates);
   if (index < 0 || index > length + 1) return rates;
   const shift = Math.max(0, index - length + 1);
   const counts = { ...rates.counts };
-  for (const sender of SENDERS) {
-    const grown = [...rates.counts[sender]];
+  for (const [sender, values] of Object.entries(rates.counts)) {
+    const grown = [...values];
     while (grown.length <= index) grown.push(0);
     grown[index] = Math.max(numberAt(detail, 'window', sender) ?? 0, 0);
     counts[sender] = grown.slice(shift);
@@ -112,20 +109,29 @@ export function withWindow(rates: Rates, detail: Json | undefined): Rates {
 }
 
 /** One point per window, all senders together unless one is named; the last one is still running. */
-export function windows(rates: Rates, sender?: Sender): Point[] {
-  const chosen: readonly Sender[] = sender === undefined ? SENDERS : [sender];
-  const length = Math.max(...chosen.map((one) => rates.counts[one].length));
-  return Array.from({ length }, (_, index) => ({
+export function windows(rates: Rates, sender?: string): Point[] {
+  const chosen = sender === undefined ? Object.values(rates.counts) : [rates.counts[sender] ?? []];
+  return Array.from({ length: lengthOf(rates) }, (_, index) => ({
     at: rates.start + index * rates.step_ms,
-    value: chosen.reduce((sum, one) => sum + (rates.counts[one][index] ?? 0), 0),
+    value: chosen.reduce((sum, values) => sum + (values[index] ?? 0), 0),
   }));
+}
+
+/** Who writes on this platform: as the series says, or as far as the details (objects by sender) name them. */
+export function sendersOf(rates: Rates | undefined, ...details: (Json | undefined)[]): string[] {
+  if (rates) return Object.keys(rates.counts);
+  return [...new Set(details.flatMap((detail) => (isObject(detail) ? Object.keys(detail) : [])))];
+}
+
+function lengthOf(rates: Rates): number {
+  return Math.max(0, ...Object.values(rates.counts).map((values) => values.length));
 }
 
 /** The usual range of each window that has one, or the means of several windows that all have. */
 export function ranges(rates: Rates, size = 1): Range[] {
   const { band } = rates;
   if (!band) return [];
-  const length = rates.counts.user.length;
+  const length = lengthOf(rates);
   const found: Range[] = [];
   for (let index = 0; index < length; index += size) {
     const mean = (values: (number | undefined)[]) => {
