@@ -39,7 +39,10 @@ async function begin(): Promise<void> {
 async function boot(): Promise<void> {
   const health = embedded();
   const behind = parseRoute(location.hash).page !== 'board';
-  await Promise.all([reader.begin(), behind ? later.fetch() : undefined]);
+  // Asked for at once; what becomes of it is told when it is needed.
+  if (behind) void import('./views/pages').catch(() => undefined);
+  while (!(await reader.begin())) await new Promise((again) => setTimeout(again, RETRY_MS));
+  if (behind) await later.fetch();
   if (health) live.start(health);
   else await begin();
   mount(Shell, { target: document.body });

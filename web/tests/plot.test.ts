@@ -1,6 +1,18 @@
 // The geometry of the charts.
 import { describe, expect, it } from 'vitest';
-import { bandPath, gaps, hatch, linePath, scale, stepPath, strip, timeTicks, yTicks } from '../src/parts/plot';
+import {
+  apart,
+  bandPath,
+  gaps,
+  hatch,
+  linePath,
+  middle,
+  scale,
+  stepPath,
+  strip,
+  timeTicks,
+  yTicks,
+} from '../src/parts/plot';
 
 const same = scale(0, 1, 0, 1);
 
@@ -66,5 +78,43 @@ describe('plot', () => {
       expect(feet(path).length).toBeGreaterThan(10);
       expect(feet(path).filter((foot) => Math.abs(foot % 6) > 0.11 && Math.abs(foot % 6) < 5.89)).toEqual([]);
     }
+  });
+});
+
+describe('poles', () => {
+  const x = scale(0, 100, 0, 100);
+
+  it('stand as one where their signs would cover each other, and say all', () => {
+    const found = apart(
+      [
+        { at: 10, verdict: 'warn', title: 'a' },
+        { at: 12, title: 'b' },
+        { at: 14, verdict: 'ok', title: 'c' },
+        { at: 40, title: 'd' },
+      ],
+      x,
+      16,
+    );
+    expect(found).toEqual([
+      { at: 10, verdict: 'ok', title: 'a; b; c' },
+      { at: 40, title: 'd' },
+    ]);
+  });
+  it('leave their own list as it was', () => {
+    const poles = [
+      { at: 1, title: 'a' },
+      { at: 2, title: 'b' },
+    ];
+    apart(poles, x, 16);
+    expect(poles[0]?.title).toBe('a');
+  });
+});
+
+describe('middle', () => {
+  it('leaves out as many above as below', () => {
+    const values = Array.from({ length: 100 }, (_, index) => 99 - index);
+    expect(middle(values, 0.9)).toEqual({ low: 5, high: 94 });
+    expect(middle([7], 0.9)).toEqual({ low: 7, high: 7 });
+    expect(middle([], 0.9)).toBeUndefined();
   });
 });

@@ -11,13 +11,16 @@ class Reader implements Place {
   /** Absent = as the system says. */
   theme = $state<Theme>();
 
-  async begin(): Promise<void> {
+  /** Says whether there are words at all. */
+  async begin(): Promise<boolean> {
     const asked = new URLSearchParams(location.search).get('lang') ?? remembered('language');
     this.language = asked === 'en' && (await learn('en')) ? 'en' : 'id';
+    if (this.language === 'id' && !(await learn('id'))) return false;
     const theme = remembered('theme');
     if (theme === 'light' || theme === 'dark') this.theme = theme;
     this.zone = usableZone(undefined) ?? 'UTC';
     this.#show();
+    return true;
   }
 
   /** The platform's zone, which stands in for the viewer's where that is not known. */

@@ -1,5 +1,6 @@
 // The geometry of the charts: scales, ticks and paths, as plain numbers and strings.
 import type { Point } from '../live/series';
+import type { Verdict } from '../live/wire';
 
 export type Scale = (value: number) => number;
 
@@ -112,6 +113,36 @@ export function hatch(left: number, right: number, top: number, bottom: number):
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;
+}
+
+/** Something that happened: a turn of the verdict, or without one an edit. */
+export interface Pole {
+  at: number;
+  verdict?: Verdict;
+  title: string;
+}
+
+/** Poles whose signs would cover each other stand as one: the last turn of them, and all that they say. */
+export function apart(poles: Pole[], x: Scale, room: number): Pole[] {
+  const found: Pole[] = [];
+  for (const pole of poles) {
+    const before = found.at(-1);
+    if (before === undefined || x(pole.at) - x(before.at) >= room) found.push({ ...pole });
+    else {
+      before.title += `; ${pole.title}`;
+      if (pole.verdict) before.verdict = pole.verdict;
+    }
+  }
+  return found;
+}
+
+/** Between which values most of them lie: so large a share, as many left out above as below. */
+export function middle(values: number[], share: number): { low: number; high: number } | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  // A tenth of a hundred is a little less than ten to a machine.
+  const out = Math.floor(((1 - share) / 2) * sorted.length + 1e-9);
+  const [low, high] = [sorted[out], sorted[sorted.length - 1 - out]];
+  return low === undefined || high === undefined ? undefined : { low, high };
 }
 
 export interface Bound {

@@ -1,4 +1,6 @@
 // What the first paint does without: fetched when it is wanted, or when the browser has nothing else to do.
+import { reader } from '../i18n/say.svelte';
+import { learnPages } from '../i18n/text';
 
 type Pages = typeof import('./pages');
 
@@ -10,7 +12,8 @@ class Later {
   async fetch(): Promise<void> {
     if (this.pages) return;
     try {
-      this.pages = await import('./pages');
+      const [pages] = await Promise.all([import('./pages'), learnPages(reader.language)]);
+      this.pages = pages;
       this.failed = false;
     } catch {
       this.failed = true;

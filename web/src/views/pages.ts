@@ -1,6 +1,4 @@
 // The pages behind the board, in one piece that is fetched after the first paint.
-import '../i18n/pages';
-
 export { default as CheckPage } from './CheckPage.svelte';
 export { default as EventsPage } from './EventsPage.svelte';
 export { default as FirstStep } from './FirstStep.svelte';
