@@ -24,7 +24,7 @@ class Desk:
     edits = True
 
     async def edit(self, _: Edit) -> Done | Conflict | Refusal:
-        return Conflict(121, "claude-sonnet-5", None, made.NOW.timestamp() - 9, "Sari")
+        return Conflict(121, made.NOW.timestamp() - 9, "Sari", value="claude-sonnet-5")
 
     async def history(self, _: str) -> tuple[Past, ...] | Refusal:
         return whole.PAST
