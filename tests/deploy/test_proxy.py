@@ -73,7 +73,7 @@ class Visitor:
             return answer.status, await answer.text(), answer.headers
 
 
-@pytest.fixture(scope="module", params=["caddy", "nginx"])
+@pytest.fixture(scope="module", params=["caddy", pytest.param("nginx", marks=pytest.mark.prove)])
 async def visitor(
     request, postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Visitor]:

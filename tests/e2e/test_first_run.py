@@ -110,6 +110,7 @@ async def test_the_demo_comes_and_goes_with_the_daemon(start, how):
     await gone([child.pid for child in children], 5)
 
 
+@pytest.mark.prove
 async def test_a_program_needs_a_token(home, start):
     """Without one it is turned away; one that is made for the demo's configuration lets it in at once."""
     process, address, _, _ = await start()

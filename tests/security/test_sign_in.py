@@ -163,6 +163,7 @@ async def test_browser(daemon, tab, version):
     assert await tab.asks("session") == (401, "sign_in", "")
 
 
+@pytest.mark.prove
 @pytest.mark.e2e
 @VERSIONS
 async def test_chunks(daemon, tab, version):
@@ -174,6 +175,7 @@ async def test_chunks(daemon, tab, version):
     assert await tab.asks("session") == (200, "", "dewi@example.org")
 
 
+@pytest.mark.prove
 @pytest.mark.e2e
 @VERSIONS
 async def test_wrong_role(daemon, tab, version):
@@ -184,6 +186,7 @@ async def test_wrong_role(daemon, tab, version):
     assert await tab.status() == 403
 
 
+@pytest.mark.prove
 @pytest.mark.e2e
 @VERSIONS
 async def test_inactive(daemon, tab, platform, version):
@@ -199,6 +202,7 @@ async def test_inactive(daemon, tab, platform, version):
     assert await tab.status() == 403
 
 
+@pytest.mark.prove
 @pytest.mark.e2e
 @VERSIONS
 async def test_forged(platform, start_daemon, browser, version):  # noqa: F811

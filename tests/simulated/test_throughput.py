@@ -53,6 +53,7 @@ def test_dead_bot():
     assert statistics.median(minutes for minutes, _ in found) <= 15
 
 
+@pytest.mark.prove
 def test_night_loop():
     """A loop of twenty messages a minute in the night is found within five minutes."""
     for seed, day in ((1, 1), (2, 6), (3, 3)):
