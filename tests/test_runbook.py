@@ -12,9 +12,10 @@ import pytest
 
 from monitor import runbook
 from monitor.domain.reasons import REASONS
-from monitor.runbook import HOLE, LANGUAGES, WORDS
+from monitor.runbook import DERIVED, HOLE, LANGUAGES, WORDS
 from tests.test_config import GOOD, PROFILE, one, profiled, read, refused
 
+ROOT = Path(__file__).resolve().parents[1]
 HUPH = runbook.read(resources.files("monitor.profiles") / "huph", (), [])
 BRIEF = {
     "the inbox is not real time": {
@@ -198,6 +199,18 @@ def test_not_toml(tmp_path):
     """A file that is no TOML is said by its name."""
     mistakes = refused(tmp_path, mine(tmp_path, '["db.refused"]', '["db.refused"'))
     assert any(mistake.startswith("runbook.en.toml: is not TOML") for mistake in mistakes)
+
+
+def test_page_agrees():
+    """What the page quotes as a word, and what it derives, is what is held here."""
+    source = (ROOT / "web" / "src" / "i18n" / "command.ts").read_text(encoding="utf-8")
+    found = re.search(r"WORDS = new Set\(\[(.*)\]\)", source)
+    assert found is not None
+    assert set(re.findall(r"'(\w+)'", found[1])) == WORDS
+    growing = (ROOT / "web" / "src" / "i18n" / "sentence.ts").read_text(encoding="utf-8")
+    assert DERIVED.keys() == {"elapsed_s", "host"}
+    assert "elapsed_s: { from: 'since'" in growing
+    assert "params.host === undefined && typeof params.target" in source
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
