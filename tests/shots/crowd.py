@@ -129,7 +129,9 @@ def patch() -> made.Json:
                 "reason": "cluster_coverage.inactive_only",
                 "params": {
                     "clusters": ", ".join(name for name, seat in seats.items() if not seat["covered"]),
-                    "names": ", ".join(one for seat in seats.values() if not seat["covered"] for one in seat["counselors"]),
+                    "names": ", ".join(
+                        one for seat in seats.values() if not seat["covered"] for one in seat["counselors"]
+                    ),
                     "covered": 9, "total": 12,
                 },
                 "since": made.stamp(3000),
