@@ -45,6 +45,14 @@ async def judge(page, axe: str) -> list[str]:
     ]
 
 
+async def unfold(page) -> None:
+    """Open whatever is folded, so that it is judged as well."""
+    await page.evaluate("""async () => {
+      for (const one of document.querySelectorAll('#main details')) one.open = true;
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    }""")
+
+
 async def test_judge(browser, axe):
     """The judge itself: what is wrong on purpose is found, on a page whose policy lets no script of others in."""
     async with Stand(made.board()) as stand, sitter(browser, LOOKS[0], stand.url) as page:
@@ -75,6 +83,7 @@ async def test_views(browser, axe, look, name):
         await page.locator("#main").wait_for()
         for view, address in [*VIEWS.items(), ("long", LONGEST)]:
             await go(page, address)
+            await unfold(page)
             if found := await judge(page, axe):
                 wrong[view] = found
     assert wrong == {}, json.dumps(wrong, indent=1)
@@ -111,6 +120,7 @@ async def test_narrow(browser, name):
         await page.locator("#main").wait_for()
         for view, address in [*VIEWS.items(), ("long", LONGEST)]:
             await go(page, address)
+            await unfold(page)
             if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 wide.append(view)
     assert wide == []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from importlib import resources
 from typing import Any, Self
 
+from monitor import runbook
 from monitor.access.gate import Gate
 from monitor.domain.change import Change
 from monitor.outputs.hub import Hub
@@ -16,6 +18,9 @@ from tests.doors import open_gate
 from tests.fakes import FakeClock
 from tests.outputs import whole
 from tests.shots import made
+
+LINKS = {"users": "/settings/users", "audit_log": "/audit-log", "follow_up": "/follow-up", "inbox": "/inbox"}
+RUNBOOKS = runbook.read(resources.files("monitor.profiles") / "huph", LINKS, [])
 
 
 class Desk:
@@ -44,6 +49,8 @@ class Stand:
             clock=self.clock,
             gate=gate if gate is not None else open_gate(),
             editor=Desk(),
+            runbooks=RUNBOOKS,
+            links=LINKS,
             host="127.0.0.1",
             port=0,
             base_path="/",
