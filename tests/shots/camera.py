@@ -63,8 +63,8 @@ async def chromium_running() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def sitter(browser: Browser, look: Look, url: str, token: str = "") -> AsyncIterator[Page]:
-    """Open the page as this reader has it, who may show a token with all that he asks."""
+async def sitter(browser: Browser, look: Look, url: str, token: str = "", before: str = "") -> AsyncIterator[Page]:
+    """Open the page as this reader has it, who may show a token; the script `before` runs before those of the page."""
     context = await browser.new_context(
         locale="id-ID" if look.language == "id" else "en-GB",
         timezone_id="Asia/Jakarta",
@@ -73,6 +73,8 @@ async def sitter(browser: Browser, look: Look, url: str, token: str = "") -> Asy
         reduced_motion="reduce",
         extra_http_headers={"Authorization": f"Bearer {token}"} if token else {},
     )
+    if before:
+        await context.add_init_script(before)
     page = await context.new_page()
     await page.goto(f"{url}?lang={look.language}")
     yield page

@@ -3,9 +3,11 @@ import { type Language, LOCALES } from './place';
 
 const made = new Map<string, Intl.NumberFormat>();
 
-function format(language: Language, digits: number): Intl.NumberFormat {
-  const key = `${language}${digits}`;
-  const found = made.get(key) ?? new Intl.NumberFormat(LOCALES[language], { maximumFractionDigits: digits });
+function format(language: Language, digits: number, least = 0): Intl.NumberFormat {
+  const key = `${language}${digits}${least}`;
+  const found =
+    made.get(key) ??
+    new Intl.NumberFormat(LOCALES[language], { minimumFractionDigits: least, maximumFractionDigits: digits });
   made.set(key, found);
   return found;
 }
@@ -15,6 +17,12 @@ export function number(value: number, language: Language): string {
   // Something is never written as nothing.
   if (size > 0 && size < 0.05) return `<${format(language, 1).format(0.1)}`;
   return format(language, size < 9.95 ? 1 : 0).format(value);
+}
+
+/** One that is measured again and again: 2.0 between 1.9 and 2.1, so that what stands beside it keeps its place. */
+export function steady(value: number, language: Language): string {
+  const size = Math.abs(value);
+  return size >= 0.05 && size < 9.95 ? format(language, 1, 1).format(value) : number(value, language);
 }
 
 export function percent(value: number, language: Language): string {

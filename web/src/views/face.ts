@@ -1,5 +1,5 @@
 // What each check shows on its card besides its reason: figure, unit, one line about it, and its limit.
-import { number } from '../format/number';
+import { number, steady } from '../format/number';
 import type { Place } from '../format/place';
 import { ago, clock, clockSeconds, parse, precise, weekly } from '../format/time';
 import { isText, type TextKey, text, type Values } from '../i18n/text';
@@ -44,7 +44,8 @@ export function face(name: string, check: Check, now: number, place: Place): Fac
 
 function headlined(name: string, headline: Headline | undefined, say: Say, place: Place) {
   if (!headline) return { figure: say('reason.no_value'), unit: '' };
-  const value = number(headline.value, place.language);
+  const measured = headline.unit === 'ms' || headline.unit === 'per_min';
+  const value = (measured ? steady : number)(headline.value, place.language);
   const whole = ['realtime', 'feature_flags'].includes(name) && headline.value === headline.of;
   const figure = headline.of === undefined || whole ? value : `${value}/${number(headline.of, place.language)}`;
   return { figure, unit: unitOf(name, headline.unit, say) };
