@@ -59,6 +59,7 @@ async def test_wheel(platform, tmp_path, page):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"monitor/_web/index.html", "monitor/_texts/reasons.json", "monitor/profiles/huph/profile.toml"} <= names
     assert {f"monitor/profiles/huph/sql/{one}.sql" for one in ("monitor_role", "edit_setting")} <= names
+    assert {f"monitor/profiles/huph/runbook.{one}.toml" for one in ("id", "en")} <= names
     assert all(name.startswith(("monitor/", "huph_monitor-")) for name in names)
     assert not any("node_modules" in name or name.endswith((".pyc", ".ts", ".svelte")) for name in names)
     program = await asyncio.to_thread(install, wheel, tmp_path / "venv")
