@@ -173,6 +173,20 @@ describe('live', () => {
     stop();
   });
 
+  it('lets no clock tick in a tab that was opened behind others', async () => {
+    visible = 'hidden';
+    const live = await fresh();
+    live.start(at(41));
+    socket().greets(41);
+    await pass(100);
+    const began = live.now;
+    for (let seq = 42; seq < 52; seq += 1) {
+      socket().says(diff(seq, {}));
+      await pass(1000);
+    }
+    expect([live.begun, live.now - began, vi.getTimerCount()]).toEqual([true, 0, 1]);
+  });
+
   it('notices a machine that slept by the clock on the wall', async () => {
     const live = await fresh();
     live.start(at(41));

@@ -45,6 +45,18 @@ describe('voice', () => {
     );
   });
 
+  it('keeps behind other tabs what it has to say until somebody looks', () => {
+    const look = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    happens('a');
+    vi.advanceTimersByTime(60_000);
+    expect(spoken).toEqual([]);
+    look.mockReturnValue('visible');
+    happens('b');
+    vi.advanceTimersByTime(500);
+    expect(spoken).toEqual([[60_500, 'a b']]);
+    look.mockRestore();
+  });
+
   it('has no turn for nothing, and is quiet once it was stopped', () => {
     voice.wake();
     vi.advanceTimersByTime(500);

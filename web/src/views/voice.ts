@@ -24,12 +24,13 @@ export class Voice {
     this.#speak = speak;
   }
 
-  /** Something may have changed. */
+  /** Something may have changed, or somebody looks again: behind other tabs nothing is said. */
   wake(): void {
     if (this.#timer !== undefined) return;
     const pause = Math.max(GATHER_MS, this.#spoke_at + PAUSE_MS - Date.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      if (document.visibilityState === 'hidden') return;
       const words = this.#compose();
       if (words === '') return;
       this.#spoke_at = Date.now();
