@@ -84,9 +84,14 @@ async def test_the_configuration_says_what_info_says(demo):
     secret_file = Path(written["broker"].pop("secret_file"))
     assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
     assert len(secret_file.read_bytes().strip()) >= 32
+    password_file = Path(written["database"].pop("edit_password_file"))
+    assert stat.S_IMODE(password_file.stat().st_mode) == 0o600
     assert written == {
         "profile": "huph",
-        "database": {"dsn": info["monitor_dsn"]},
+        "database": {
+            "dsn": info["monitor_dsn"],
+            "edit_dsn": info["monitor_dsn"].replace("huph_monitor@", "huph_monitor_editor@"),
+        },
         "access": {
             "nextauth_secret_file": str(secret_file),
             "sign_in_url": info["services"]["admin"].replace("/health", "/login"),

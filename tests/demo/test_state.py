@@ -95,6 +95,7 @@ def test_the_configuration_is_an_ordinary_one():
         },
         "broker": {"url": "http://127.0.0.1:2", "secret_file": f"{folder}/broker-secret"},
         "flags": {"path": f"{folder}/huph.env"},
+        "links": {"users": "", "audit_log": "", "follow_up": "", "inbox": ""},
         "services": {"huph-api": {"url": "http://127.0.0.1:3/health"}, "valkey": {"address": "127.0.0.1:4"}},
     }
 

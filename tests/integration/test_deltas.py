@@ -272,8 +272,8 @@ async def test_taken_away(deltas):
     """The statement in the script's opening takes all of it away."""
     drop = re.search(r"drop function [^;]+;", SCRIPT)[0]
     await deltas.connection.execute(drop)
-    names = await deltas.connection.fetch("select 1 from pg_trigger where tgname like 'huph_monitor%'")
-    functions = await deltas.connection.fetch("select 1 from pg_proc where proname like 'huph_monitor%'")
+    names = await deltas.connection.fetch("select 1 from pg_trigger where tgname like 'huph_monitor_deltas%'")
+    functions = await deltas.connection.fetch("select 1 from pg_proc where proname like 'huph_monitor_deltas%'")
     assert (names, functions) == ([], [])
     await deltas.connection.execute(ONE)
 
@@ -282,8 +282,9 @@ async def test_the_profile_names_what_the_script_makes(deltas):
     """The triggers of the profile are those that the script makes, on the channel that the function signals."""
     from monitor.config import load
 
-    loaded = load(None, {"HUPH_MONITOR_DELTAS": "true", "HUPH_MONITOR_DATABASE_DSN": deltas.monitor_dsn}, {})
-    rows = await deltas.connection.fetch("select tgname from pg_trigger where tgname like 'huph_monitor%'")
+    told = {"DELTAS": "true", "DATABASE_DSN": deltas.monitor_dsn, "ACCESS_OPEN": "true"}
+    loaded = load(None, {f"HUPH_MONITOR_{key}": value for key, value in told.items()}, {})
+    rows = await deltas.connection.fetch("select tgname from pg_trigger where tgname like 'huph_monitor_deltas%'")
     assert loaded.deltas is not None
     assert sorted(loaded.deltas.triggers) == sorted(row["tgname"] for row in rows)
     assert f"'{loaded.deltas.channel}'" in SCRIPT
