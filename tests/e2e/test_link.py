@@ -197,6 +197,8 @@ async def test_behind_other_tabs_nothing_is_drawn_but_the_tab_itself(page, platf
     await page.wait_for_selector(LINK.format("live"))
     icon = "document.querySelector('link[rel=icon]').href"
     await until(page, f"/ok[^/]*[.]svg$/.test({icon})", 5)
+    # What is fetched in idle moments after the first paint, once, has come.
+    await page.wait_for_load_state("networkidle")
     await page.evaluate(LOOK, "hidden")
     await page.evaluate(NOTE_CHANGES)
     began = len(heard)
