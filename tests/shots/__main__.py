@@ -23,6 +23,11 @@ from tests.shots.stand import Stand
 WHOLE = ("healthy", "degraded", "crowd")
 """These are looked at in every look; of the others, a few."""
 REFUSED = {"error": {"code": "wrong_role", "message": "no"}}
+README = {
+    "drop-trigger": ("board.png", "", Look(1440, "light", "en")),
+    "stop-broker": ("realtime.png", VIEWS["realtime"], Look(1440, "dark", "en")),
+    "deactivate-counselor": ("phone.png", "", Look(390, "light", "id")),
+}
 QUICK = {
     "drop-trigger",
     "stop-broker",
@@ -92,6 +97,14 @@ async def take_doors(browser: Browser, folder: Path) -> None:
             await picture(page, folder / "closed" / f"sign-in-{look.name}.png")
 
 
+async def take_kept(browser: Browser, url: str, folder: Path, name: str, view: str, look: Look) -> None:
+    """One of those that the README shows: as much as a screen holds."""
+    async with sitter(browser, look, url) as page:
+        await page.set_viewport_size({"width": look.width, "height": 1120 if look.width > 640 else 860})
+        await go(page, view)
+        await page.screenshot(path=folder / name)
+
+
 async def take_demo(browser: Browser, folder: Path) -> None:
     """The real demo, broken in each way that shows within seconds."""
     demo = await Demo.start()
@@ -105,6 +118,8 @@ async def take_demo(browser: Browser, folder: Path) -> None:
         await demo.break_(fault.kind)
         async with sitter(browser, FEW[0], daemon.address) as page:
             await shows(page, fault.id, fault.verdict, fault.code, fault.within)
+        if fault.kind in README:
+            await take_kept(browser, daemon.address, folder, *README[fault.kind])
         views = ["board", fault.id] if fault.id in VIEWS else ["board"]
         await pictures(browser, daemon.address, folder / "demo" / fault.kind, views, FEW)
         await demo.mend(fault.kind)

@@ -35,6 +35,8 @@ async function fresh() {
   vi.resetModules();
   return (await import('../src/live/state.svelte')).live;
 }
+/** A little more than one takes. */
+const FRAME = 20;
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('live', () => {
@@ -79,8 +81,23 @@ describe('live', () => {
     const live = await blocked();
     expect([live.state.link, live.tab?.lost, rounds()]).toEqual(['polled', false, 1]);
     full = [200, at(44)];
-    await pass(5000);
+    await pass(5000 + FRAME);
     expect([live.state.link, live.state.position.seq]).toEqual(['polled', 44]);
+  });
+
+  it('draws of all that comes between two frames the last alone', async () => {
+    const live = await fresh();
+    live.start(at(41));
+    socket().greets(41);
+    await pass(FRAME);
+    const shown = live.state;
+    for (const seq of [42, 43, 44])
+      socket().says({ ...diff(seq, { checks: { db: { since: `${seq}` } } }), prev: seq - 1 });
+    expect(live.state).toBe(shown);
+    await pass(FRAME);
+    expect([live.state.position.seq, live.state.document.checks.db?.since]).toEqual([44, '44']);
+    socket().onclose?.({ code: 1006 });
+    expect(live.state.link).toBe('lost');
   });
 
   it('goes on trying the stream without turning grey, and returns to it by itself', async () => {

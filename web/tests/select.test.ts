@@ -21,6 +21,14 @@ describe('order', () => {
     expect(names(inOrder(document))).toEqual(['db', 'realtime', 'message_throughput', 'zebra']);
   });
 
+  it('keeps each card whose check a patch has not named', () => {
+    const before = sample({ db: {}, triggers: {} });
+    const after = { ...before, checks: { ...before.checks, db: { ...before.checks.db, since: 'x' } as Check } };
+    const [db, triggers] = inOrder(before);
+    expect(inOrder(after)[1]).toBe(triggers);
+    expect(inOrder(after)[0]).not.toBe(db);
+  });
+
   it('puts the worst first on a phone, and what only waits behind what is unknown itself', () => {
     const checks = {
       db: {},

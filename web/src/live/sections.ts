@@ -1,5 +1,7 @@
 // What stands below the seven: jobs, services, settings and the monitor itself, read from the document's other sections.
-import { at, entriesAt, textAt } from './read';
+import { kept } from './kept';
+import { isObject } from './protocol';
+import { entriesAt, textAt } from './read';
 import type { Check, Entry, HealthDocument, Json, JsonObject, Verdict } from './wire';
 
 export const SECTIONS = ['cron', 'services', 'settings', 'monitor'] as const;
@@ -27,23 +29,33 @@ export function verdictAt(source: Json | undefined, ...path: string[]): Verdict 
 /** A section that is one entry with its detail laid flat beside it; nothing where the document has none. */
 export function sectionOf(document: HealthDocument, name: 'cron' | 'monitor'): Check | undefined {
   const section = document[name];
-  if (at(section, 'verdict') === undefined) return undefined;
-  return { ...(section as unknown as Check), verdict: verdictAt(section) };
+  return isObject(section) ? whole(section) : undefined;
 }
+
+const whole = kept((section: JsonObject): Check | undefined => {
+  if (section.verdict === undefined) return undefined;
+  return { ...(section as unknown as Check), verdict: verdictAt(section) };
+});
 
 /** What the platform's jobs are, as far as they are seen: behind what cannot be asked, the last state proves nothing. */
 export function jobsOf(document: HealthDocument): Row[] {
-  const unseen = verdictAt(document.cron) === 'unknown';
-  return rows(document.cron, 'jobs').map((row) => (unseen ? { ...row, entry: { verdict: 'unknown' } } : row));
+  return isObject(document.cron) ? jobs(document.cron) : [];
 }
 
+const jobs = kept((cron: JsonObject): Row[] => {
+  const unseen = verdictAt(cron) === 'unknown';
+  return rows(cron, 'jobs').map((row) => (unseen ? { ...row, entry: { verdict: 'unknown' } } : row));
+});
+
 export function servicesOf(document: HealthDocument): Row[] {
-  return rows(document.services);
+  return isObject(document.services) ? all(document.services) : [];
 }
 
 export function settingsOf(document: HealthDocument): Row[] {
-  return rows(document.settings);
+  return isObject(document.settings) ? all(document.settings) : [];
 }
+
+const all = kept((section: JsonObject): Row[] => rows(section));
 
 export function isTroubled(entry: Entry): boolean {
   return entry.verdict === 'warn' || entry.verdict === 'fail';

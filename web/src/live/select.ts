@@ -1,4 +1,5 @@
 // What follows from the document: derived at every reading, never stored.
+import { kept } from './kept';
 import type { Check, HealthDocument, Transition, Verdict } from './wire';
 
 /** The brief's order; objects lose theirs on the way through patches. */
@@ -23,10 +24,22 @@ export interface NamedTransition extends Transition {
 }
 
 export function inOrder(document: HealthDocument): NamedCheck[] {
-  return Object.entries(document.checks)
-    .map(([name, check]) => ({ name, check }))
-    .sort((a, b) => rank(a.name) - rank(b.name) || a.name.localeCompare(b.name));
+  return ordered(document.checks);
 }
+
+const ordered = kept((checks: HealthDocument['checks']) =>
+  Object.entries(checks)
+    .map(([name, check]) => named(check)(name))
+    .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1)),
+);
+/** A card whose check is the same is the same card. */
+const named = kept((check: Check) => {
+  let made: NamedCheck | undefined;
+  return (name: string) => {
+    if (made?.name !== name) made = { name, check };
+    return made;
+  };
+});
 
 /** For a narrow screen: worst first, and among equals the brief's order; a check that only waits for another goes behind. */
 export function worstFirst(checks: NamedCheck[]): NamedCheck[] {
@@ -72,19 +85,29 @@ export interface Evidence {
 }
 
 export function evidence(document: HealthDocument): { newest: Evidence | undefined; oldest: Evidence | undefined } {
-  const seen = inOrder(document)
-    .flatMap(({ name, check }) => (check.observed_at === undefined ? [] : [{ name, observed_at: check.observed_at }]))
-    .sort((a, b) => Date.parse(a.observed_at) - Date.parse(b.observed_at));
-  return { newest: seen.at(-1), oldest: seen[0] };
+  let [newest, oldest]: (Evidence | undefined)[] = [];
+  for (const { name, check } of inOrder(document)) {
+    const { observed_at } = check;
+    if (observed_at === undefined) continue;
+    // All stamps of the wire are of one form, so that their letters have the order of time.
+    if (newest === undefined || observed_at >= newest.observed_at) newest = { name, observed_at };
+    if (oldest === undefined || observed_at < oldest.observed_at) oldest = { name, observed_at };
+  }
+  return { newest, oldest };
 }
 
 /** Newest first; their keys are numbers of the one line in which everything happens. */
 export function transitions(document: HealthDocument, check?: string): NamedTransition[] {
-  return Object.entries(document.transitions ?? {})
-    .map(([key, transition]) => ({ key, ...transition }))
-    .filter((transition) => check === undefined || transition.check === check)
-    .sort((a, b) => Number(b.key) - Number(a.key));
+  const all = newestFirst(document.transitions ?? NONE);
+  return check === undefined ? all : all.filter((transition) => transition.check === check);
 }
+
+const NONE = {};
+const newestFirst = kept((transitions: NonNullable<HealthDocument['transitions']>): NamedTransition[] =>
+  Object.entries(transitions)
+    .map(([key, transition]) => ({ key, ...transition }))
+    .sort((a, b) => Number(b.key) - Number(a.key)),
+);
 
 /** How long the trouble had lasted that this transition ended; nothing when it ended none. */
 export function recoveredAfter(all: NamedTransition[], ending: NamedTransition): number | undefined {

@@ -48,6 +48,7 @@ class Live {
   #link: Link | undefined;
   #poll: Poll | undefined;
   #unheard = 0;
+  #frame: number | undefined;
   #tick_timer: ReturnType<typeof setTimeout> | undefined;
   #series_timer: ReturnType<typeof setInterval> | undefined;
   #glanced_at = 0;
@@ -138,7 +139,15 @@ class Live {
       lost: link === 'lost',
     };
     if (JSON.stringify(tab) !== JSON.stringify(this.tab)) this.tab = tab;
-    if (!isHidden()) this.#show(state);
+    if (isHidden()) return;
+    // How the link stands is told at once; of what comes between two frames only the last is drawn.
+    if (!this.begun || link !== this.state.link) this.#show(state);
+    else this.#frame ??= requestAnimationFrame(() => this.#framed());
+  }
+
+  #framed(): void {
+    this.#frame = undefined;
+    if (this.#writer && this.begun) this.#show(this.#writer.state);
   }
 
   #show(state: LiveState): void {

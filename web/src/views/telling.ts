@@ -23,7 +23,8 @@ export function wordOf(entry: Entry, place: Place): string {
 }
 
 /** What stands beside a reason: that it wobbles, what it may turn to, and what it follows from. */
-export function flagsOf(entry: Entry, document: HealthDocument, place: Place): string[] {
+/** The document is asked for only where somebody else is the cause. */
+export function flagsOf(entry: Entry, document: () => HealthDocument, place: Place): string[] {
   const flags: string[] = [];
   const { flapping, pending, explained_by } = entry;
   if (flapping === true) flags.push(text('flag.flapping', place.language));
@@ -33,7 +34,7 @@ export function flagsOf(entry: Entry, document: HealthDocument, place: Place): s
     flags.push(text('flag.pending', place.language, { to, n, need }));
   }
   if (typeof explained_by === 'string') {
-    const who = whoHas(document, explained_by);
+    const who = whoHas(document(), explained_by);
     const name = who === undefined ? explained_by : `${nameOf(who, place)} (${explained_by})`;
     flags.push(text('flag.explained_by', place.language, { name }));
   }
