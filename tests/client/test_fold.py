@@ -308,7 +308,7 @@ class Server:
 
 
 @given(bodies=BODIES, fates=FATES, kept=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_line(bodies, fates, kept):
     """Whatever is lost, doubled, merged or late: each document was the server's once, and at rest is its newest."""
     server = Server(bodies, kept=kept)

@@ -98,7 +98,7 @@ async def healthy(address, link):
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGKILL, *(pytest.param(one, marks=pytest.mark.prove) for one in (signal.SIGTERM, signal.SIGINT))]
+    "how", [pytest.param(one, marks=pytest.mark.prove) for one in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)]
 )
 async def test_the_demo_comes_and_goes_with_the_daemon(start, how):
     """With nothing configured a healthy demo is shown; however the daemon ends, nothing of it is left."""

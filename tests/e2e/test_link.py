@@ -164,6 +164,7 @@ async def test_a_frozen_daemon_is_seen_within_8_s_and_waited_for(page, platform,
     assert sum(await page.evaluate("window.moved")) == moved
 
 
+@pytest.mark.prove
 async def test_a_close_is_seen_at_once(page, platform, tmp_path):
     """With the daemon killed the page is grey before one could look."""
     await platform.write()
@@ -241,6 +242,7 @@ async def test_changes_are_spoken_together_and_seldom(page, demo, start_daemon):
     assert all(later - earlier >= 4900 for (earlier, _), (later, _) in pairwise(spoken))
 
 
+@pytest.mark.prove
 async def test_an_old_tab_learns_that_there_is_a_newer_page(page, platform, tmp_path):
     """After an upgrade it says so in a line and goes on; the button brings the new one, and only the button."""
     await platform.write()
@@ -288,6 +290,7 @@ def upgraded(folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(copy.parent), "PYTHONSAFEPATH": "1"}
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 async def test_a_change_glides_and_glows_once_or_not_at_all(page, platform, start_daemon, motion):
     """A card that grows moves what is below it in 240 ms and glows for 1.6 s; for who wants it so nothing moves."""

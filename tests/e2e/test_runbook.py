@@ -71,6 +71,7 @@ async def test_a_dropped_trigger_says_what_to_do_until_it_is_back(page, demo, tm
         await daemon.stop()
 
 
+@pytest.mark.prove
 async def test_what_to_do_is_there_while_the_daemon_is_away(page, demo, tmp_path):
     """Once told, it stays readable after the link is lost; a service of the board has its steps where it stands."""
     daemon = await Daemon.watching(tmp_path, Path(demo.config), limits=f"sweep_s = {SWEEP_S}")

@@ -107,6 +107,7 @@ async def test_secret(page, platform, daemon):
     await expect(page.locator(".changes li").first).to_contain_text("diganti")
 
 
+@pytest.mark.prove
 async def test_refused(page, daemon):
     """What the profile does not take is said at the field, and the draft stays."""
     await sign_in(page, daemon)
@@ -139,6 +140,7 @@ async def test_closed(page, platform, daemon):
     await expect(page.locator("h1.verdict")).to_be_visible()
 
 
+@pytest.mark.prove
 async def test_signed_out(page, daemon):
     """Who is not signed in is told so, in either language and without a script; signed in, one sees the page there."""
     answer = await page.goto(daemon.address)
