@@ -97,12 +97,13 @@ async def take_doors(browser: Browser, folder: Path) -> None:
             await picture(page, folder / "closed" / f"sign-in-{look.name}.png")
 
 
-async def take_kept(browser: Browser, url: str, file: Path, view: str, look: Look) -> None:
+async def take_kept(browser: Browser, url: str, folder: Path, wanted: tuple[str, str, Look]) -> None:
     """One of those that the README shows: as much as a screen holds."""
+    name, view, look = wanted
     async with sitter(browser, look, url) as page:
         await page.set_viewport_size({"width": look.width, "height": 1120 if look.width > 640 else 860})
         await go(page, view)
-        await page.screenshot(path=file)
+        await page.screenshot(path=folder / name)
 
 
 async def take_demo(browser: Browser, folder: Path) -> None:
@@ -119,8 +120,7 @@ async def take_demo(browser: Browser, folder: Path) -> None:
         async with sitter(browser, FEW[0], daemon.address) as page:
             await shows(page, fault.id, fault.verdict, fault.code, fault.within)
         if fault.kind in README:
-            name, *shown = README[fault.kind]
-            await take_kept(browser, daemon.address, folder / name, *shown)
+            await take_kept(browser, daemon.address, folder, README[fault.kind])
         views = ["board", fault.id] if fault.id in VIEWS else ["board"]
         await pictures(browser, daemon.address, folder / "demo" / fault.kind, views, FEW)
         await demo.mend(fault.kind)
