@@ -21,6 +21,8 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = {"target-size": {"enabled": True}}
 """Of WCAG 2.2 AA (2.5.8), and switched off unless it is asked for."""
 LOOKS = [Look(width, theme, language) for width, language in ((1280, "id"), (360, "en")) for theme in ("light", "dark")]
+OFTEN = [pytest.param(look, marks=() if look in (LOOKS[0], LOOKS[-1]) else pytest.mark.prove) for look in LOOKS]
+"""A desk by day and a phone by night with every change, the other two in the long form."""
 NARROWEST = Look(320, "light", "id")
 LONGEST = f"#/cron/{crowd.LONG_JOB}"
 
@@ -70,7 +72,7 @@ async def test_judge(browser, axe):
     assert "color-contrast" in told
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+@pytest.mark.parametrize("look", OFTEN, ids=lambda look: look.name)
 @pytest.mark.parametrize(
     "name",
     ["degraded", *(pytest.param(name, marks=pytest.mark.prove) for name in boards() if name != "degraded")],

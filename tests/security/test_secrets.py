@@ -250,6 +250,7 @@ def well_asked(heard, world, document):
     assert statements, "the statement of an edit was never seen in the database"
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(240)
 async def test_whole_system(tmp_path):
     """Through reads, streams, edits, faults and the end of a daemon no secret comes out, in whatever form."""

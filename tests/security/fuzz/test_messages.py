@@ -80,7 +80,7 @@ TARGETS = [(said, st.lists(SAID, min_size=1, max_size=6)), (told, st.lists(TOLD,
 @pytest.mark.parametrize(("check", "values"), TARGETS)
 def test_short(check, values):
     """Anything may be said on either side."""
-    feed(check, values, 150)
+    feed(check, values, 75)
 
 
 @pytest.mark.prove

@@ -126,7 +126,7 @@ def heard(reads: list[list[tuple[str, str]]]) -> None:
 
 def test_read():
     """Any text is read without an exception."""
-    feed(read, SIGNALS, 500)
+    feed(read, SIGNALS, 250)
 
 
 def test_heard():
