@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from monitor.access.rules import ORIGIN, Network, Rules
+from monitor.access.rules import ORIGIN, SECRET_BYTES, Network, Rules
 from monitor.secret import Secret
 from monitor.toml import Reader
 
-SECRET_BYTES = 32
-"""A shorter secret can be guessed from one captured cookie."""
 NOBODY = (
     "nobody could be let in; give nextauth_secret_file or tokens, or open = true, with which everybody on this machine "
     "may read."

@@ -22,6 +22,7 @@ from joserfc.jwe import JWERegistry
 from joserfc.jwk import OctKey, thumbprint
 
 from monitor.access.caller import Code, RefusedError
+from monitor.access.rules import SECRET_BYTES
 from monitor.domain.quoting import quoted
 from monitor.secret import Secret
 
@@ -29,7 +30,6 @@ HEADER_CHARS = 32 * 1024
 """So long the whole Cookie header may be."""
 TOKEN_CHARS = 16 * 1024
 CHUNKS = 5
-SECRET_BYTES = 32
 TOLERANCE_S = 15
 """So far the platform's clock may differ from ours; NextAuth takes the same."""
 LAST_S = 253_402_300_799

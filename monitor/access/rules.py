@@ -10,6 +10,8 @@ from pathlib import Path
 from monitor.secret import Secret
 
 Network = IPv4Network | IPv6Network
+SECRET_BYTES = 32
+"""A shorter secret can be guessed from one captured cookie."""
 ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
 """An origin as a browser writes it (RFC 6454, 6.2); with a space or a semicolon it would write another policy."""
 

@@ -159,7 +159,8 @@ def asker(request: web.Request, rules: Rules) -> tuple[str, bool]:
     """
     peer = request.remote or ""
     if not any(name in request.headers for name in FORWARDED):
-        return peer, _within(peer, loopback=True)
+        known = _known(peer)
+        return peer, known is not None and known.is_loopback
     hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", []) for hop in line.split(",")]
     address = peer
     while hops and is_proxy(address, rules):
@@ -169,7 +170,8 @@ def asker(request: web.Request, rules: Rules) -> tuple[str, bool]:
 
 def is_proxy(address: str, rules: Rules) -> bool:
     """Say whether a trusted proxy has this address."""
-    return any(_within(address, network) for network in rules.trusted_proxies)
+    known = _known(address)
+    return known is not None and any(known in network for network in rules.trusted_proxies)
 
 
 def own_origin(request: web.Request, rules: Rules, *, needed: bool) -> None:
@@ -196,12 +198,10 @@ def from_our_page(request: web.Request, rules: Rules) -> None:
     own_origin(request, rules, needed=caller is not None and caller.ambient)
 
 
-def _within(
-    address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network | None = None, *, loopback: bool = False
-) -> bool:
+def _known(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address; one of IPv4 that is written as one of IPv6 is that of IPv4. None where it is none."""
     try:
         known = ipaddress.ip_address(address)
     except ValueError:
-        return False
-    known = getattr(known, "ipv4_mapped", None) or known
-    return known.is_loopback if loopback or network is None else known in network
+        return None
+    return getattr(known, "ipv4_mapped", None) or known
