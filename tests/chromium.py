@@ -1,7 +1,8 @@
-"""Finds a Chromium for the end-to-end tests: the machine's own, or the one inside an npm package."""
+"""A Chromium for the end-to-end tests: the machine's own, or the one inside an npm package; found, run, waited for."""
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import platform
@@ -9,8 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright
 
 from tests import npm
 
@@ -65,3 +70,24 @@ def _install() -> None:
     subprocess.run([npm.NODE, "--input-type=module", "-e", script], cwd=HERE, env=told, check=True)
     (unpacked / "fonts" / "fonts.conf").write_text(FONTS.format(READY))
     unpacked.rename(READY)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Browser]:
+    """Run one headless Chromium."""
+    # The Node that playwright carries needs a library that bare machines do not have.
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = npm.NODE
+    found = find()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=found.path, args=FLAGS, env={**os.environ, **found.environment}
+        )
+        yield browser
+        await browser.close()
+
+
+async def until(page: Page, condition: str, within_s: float = 5) -> None:
+    """Wait until this JavaScript is true; the page forbids the eval with which Playwright would ask by itself."""
+    async with asyncio.timeout(within_s):
+        while not await page.evaluate(condition):
+            await asyncio.sleep(0.05)

@@ -19,6 +19,8 @@ from monitor.sources.queries import Query
 log = structlog.get_logger()
 RARELY_S = 60.0
 """So long a row may be believed, however rarely the rest is swept."""
+AGAIN_S = 2.0
+"""Where the table could not be read: who was struck from it must not wait for a whole round."""
 REST_S = 0.25
 """Signals may be many; the table is asked at most so often."""
 
@@ -62,7 +64,7 @@ class UserWatch:
         """Ask for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._rest_s):
+                async with asyncio.timeout(min(self._rest_s, AGAIN_S) if self._troubled else self._rest_s):
                     await self._wake.wait()
             self._wake.clear()
             if wanted := self._roles.wanted(self._clock.now().wall):

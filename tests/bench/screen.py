@@ -15,12 +15,13 @@ from typing import Any
 import structlog
 from playwright.async_api import Browser, CDPSession, Page
 
+from tests import chromium
 from tests.bench.figures import Figure, percentile
 from tests.bench.stage import stage
 from tests.daemon import Daemon
 from tests.demo_process import Demo
 from tests.shots import made
-from tests.shots.camera import VIEWS, Look, chromium_running, sitter
+from tests.shots.camera import VIEWS, Look, sitter
 from tests.shots.stand import Stand
 
 OPENINGS = int(os.environ.get("BENCH_OPENINGS", "10"))
@@ -61,7 +62,7 @@ COUNTED = re.compile(r"(\d+) (?:pesan )?dalam 5 m")
 
 async def run() -> list[Figure]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    async with chromium_running() as browser:
+    async with chromium.running() as browser:
         return [
             *await _first_data(browser),
             *await _commits(browser),

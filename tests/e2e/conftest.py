@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-from tests import chromium, npm
+from tests import chromium
 from tests.demo_process import Demo
 
 REPORTED = re.compile(r"ERR_CONNECTION_REFUSED|WebSocket|status of (401|403|409|422)")
@@ -19,15 +18,8 @@ REPORTED = re.compile(r"ERR_CONNECTION_REFUSED|WebSocket|status of (401|403|409|
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """One headless Chromium for all."""
-    # The Node that playwright carries needs a library that bare machines do not have.
-    os.environ["PLAYWRIGHT_NODEJS_PATH"] = npm.NODE
-    found = chromium.find()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=found.path, args=chromium.FLAGS, env={**os.environ, **found.environment}
-        )
+    async with chromium.running() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from tests.chromium import until
 from tests.shots import crowd, made
 from tests.shots.boards import boards
 from tests.shots.camera import VIEWS, Look, go, sitter
@@ -197,5 +198,5 @@ async def test_alarm(browser):
         await page.wait_for_load_state("networkidle")
         await page.evaluate("document.getElementById('main').style.marginTop = '90px'")
         await page.evaluate("document.getElementById('main').append('Needs a look')")
-        await page.wait_for_function("window.shifts.length > 0", timeout=3000)
+        await until(page, "window.shifts.length > 0")
         assert set(await page.evaluate(SAID)) & only("en") == {"Needs a look"}

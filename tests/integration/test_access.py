@@ -17,7 +17,8 @@ SECRET = "a-secret-of-at-least-32-characters-"
 ADMIN = User(1, "Super admin 1", "superadmin1@example.test", "super_admin")
 OTHER = User(2, "System admin 1", "systemadmin1@example.test", "system_admin")
 KEY = "system.anthropic_model"
-WITHIN_S = 1.0
+SIGNAL_S = 10.0
+"""Far less than the next sweep: in this time only a signal tells."""
 
 
 def shown(user, ago_s=0.0):
@@ -68,12 +69,12 @@ async def until_read(daemon, user):
     ],
 )
 async def test_demoted(platform, daemon, change, code):
-    """Within a second of the event whoever may stay no longer is gone, on every way in; others stay."""
+    """With the event, not with the next sweep, whoever may stay no longer is gone, on every way in; others stay."""
     async with follow(daemon, OTHER) as socket, follow(daemon, ADMIN) as stays:
         await asyncio.gather(socket.recv(), stays.recv())
         await asyncio.sleep(0)
         await platform.connection.execute(change)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(SIGNAL_S):
             await socket.wait_closed()
         assert socket.close_code == 4403
         assert stays.close_code is None

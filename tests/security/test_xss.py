@@ -15,6 +15,7 @@ from playwright.async_api import Page, expect
 
 from monitor.demo import schema
 from monitor.demo.port import free_port
+from tests.chromium import until
 from tests.daemon import ALONE
 from tests.sources.probes.servers import answer, says, serving
 
@@ -110,7 +111,7 @@ async def test_alarm(browser, show_built, deed, word):
     await page.wait_for_selector(".check#db")
     await clean(page)
     await page.evaluate(f"() => {{ try {{ {deed} }} catch (error) {{ window.caught = String(error) }} }}")
-    await page.wait_for_function("window.hits.length > 0", timeout=5000)
+    await until(page, "window.hits.length > 0")
     hits = await page.evaluate("window.hits")
     assert all(re.match(f"refused: ({word})", hit) for hit in hits), hits
     await page.context.close()

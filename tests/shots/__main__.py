@@ -11,13 +11,14 @@ from pathlib import Path
 import structlog
 from playwright.async_api import Browser, Page
 
+from tests import chromium
 from tests.daemon import Daemon
 from tests.demo_process import Demo
 from tests.doors import shut_gate
 from tests.e2e.test_kinds import FAULTS, SWEEP_S, shows, troubles
 from tests.shots import crowd, made
 from tests.shots.boards import boards
-from tests.shots.camera import FEW, LOOKS, VIEWS, Look, chromium_running, go, picture, pictures, sitter
+from tests.shots.camera import FEW, LOOKS, VIEWS, Look, go, picture, pictures, sitter
 from tests.shots.stand import Stand
 
 WHOLE = ("healthy", "degraded", "crowd")
@@ -137,7 +138,7 @@ async def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     folder.mkdir(parents=True, exist_ok=True)
     wide: list[str] = []
-    async with chromium_running() as browser:
+    async with chromium.running() as browser:
         if arguments.only not in {"doors", "lost", "demo"}:
             wide = await take_made(browser, folder, arguments.only)
         if arguments.only in {"", "lost"}:

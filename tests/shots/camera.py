@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.async_api import Browser, Page, async_playwright
-
-from tests import chromium, npm
+from playwright.async_api import Browser, Page
 
 CHECKS = (
     "db", "realtime", "triggers", "cluster_coverage", "recent_activity", "feature_flags", "message_throughput",
@@ -46,20 +43,6 @@ LOOKS = tuple(
     for language in ("id", "en")
 )
 FEW = (Look(1280, "light", "id"), Look(360, "dark", "en"))
-
-
-@asynccontextmanager
-async def chromium_running() -> AsyncIterator[Browser]:
-    """Run one headless Chromium."""
-    # The Node that playwright carries needs a library that bare machines do not have.
-    os.environ["PLAYWRIGHT_NODEJS_PATH"] = npm.NODE
-    found = chromium.find()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=found.path, args=chromium.FLAGS, env={**os.environ, **found.environment}
-        )
-        yield browser
-        await browser.close()
 
 
 @asynccontextmanager

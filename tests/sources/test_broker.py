@@ -391,7 +391,7 @@ async def test_hung_name_server():
             assert asked == ["broker.example"]
             assert scene.said.seen == []
             # Nobody else was starved by it.
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(10):
                 await asyncio.get_running_loop().run_in_executor(None, time.monotonic)
     finally:
         hung.set()

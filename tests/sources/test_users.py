@@ -100,3 +100,16 @@ def test_a_minute_at_most():
     """However rarely everything else is swept, a row is believed for a minute at most."""
     watch = UserWatch(QUERY, Table(), Roles(()), FakeClock(), sweep_s=3600, changed=lambda: None)
     assert watch._rest_s == users.RARELY_S == 60
+
+
+async def test_again_soon(watched, monkeypatch):
+    """Where the table could not be read, the next question does not wait for a whole round."""
+    table, roles, watch, changed = watched
+    watch._rest_s = 60
+    monkeypatch.setattr(users, "AGAIN_S", 0.05)
+    table.trouble, table.rows["1"] = Unavailable(), ("super_admin", False)
+    roles.judge("1", "super_admin", NOW)
+    await table.asked.until(2)
+    table.trouble = None
+    await changed.until(1)
+    assert roles.judge("1", "super_admin", NOW) == "inactive"
