@@ -15,9 +15,17 @@ from monitor.demo import schema
 from monitor.demo.postgres import EmbeddedPostgres
 from tests.bench.stage import furnish
 from tests.daemon import Daemon
+from tests.nursery import forking
 from tests.watched import Platform, platform_of
 
 SETTINGS = {"max_connections": "100"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nursery() -> Iterator[None]:
+    """What the tests start of the program is forked from one process of it."""
+    with forking():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ import aiohttp
 import websockets
 
 from monitor.client import Fold, Step
+from tests import nursery
 
 Document = dict[str, Any]
 FLAGS = """\
@@ -105,7 +105,7 @@ class Follower:
 class Daemon:
     """`huph-monitor serve` on a free port, with its log in a file."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | nursery.Child, log: Path) -> None:
         self.process = process
         self._log = log
         self.address = ""
@@ -132,8 +132,11 @@ class Daemon:
         module: str = "monitor",
         environment: Mapping[str, str] = MappingProxyType({}),
         token: str = "",
+        forked: bool = True,
     ) -> Daemon:
         """Start one; `module` is what Python runs, with the words that come before the daemon's own.
+
+        Not `forked` is one that has a command line and an environment of its own for others to see.
 
         `token` is what is shown to it by who asks through us.
         """
@@ -151,7 +154,7 @@ class Daemon:
             f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
             f'[http]\nport = {port}\nbase_path = "{base_path}"\n[access]\n{access}\n{flags}{more}\n'
         )
-        daemon = await cls._run(path, log, module, environment)
+        daemon = await cls._run(path, log, module, environment, forked=forked)
         daemon.shown = {"Authorization": f"Bearer {token}"} if token else {}
         return daemon
 
@@ -165,13 +168,20 @@ class Daemon:
 
     @classmethod
     async def _run(
-        cls, path: Path, log: Path, module: str = "monitor", more: Mapping[str, str] = MappingProxyType({})
+        cls,
+        path: Path,
+        log: Path,
+        module: str = "monitor",
+        more: Mapping[str, str] = MappingProxyType({}),
+        *,
+        forked: bool = True,
     ) -> Daemon:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("HUPH_MONITOR_")}
         environment = {**inherited, **more}
         with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *module.split(), "--config", path, stdout=output, stderr=output, env=environment
+            out = output.fileno()
+            process = await nursery.start(
+                *module.split(), "--config", path, stdout=out, stderr=out, env=environment, forked=forked
             )
         daemon = cls(process, log)
         async with asyncio.timeout(START_S):

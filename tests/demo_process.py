@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sys
+from subprocess import DEVNULL, PIPE
 from typing import Any
+
+from tests import nursery
 
 READY_S = 30.0
 STOP_S = 6.0
@@ -15,24 +17,14 @@ STOP_S = 6.0
 class Demo:
     """`huph-monitor demo run --ephemeral`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, told: dict[str, str]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | nursery.Child, told: dict[str, str]) -> None:
         self._process = process
         self.config = told["config"]
         self.info: dict[str, Any] = {}
 
     @classmethod
     async def start(cls, *options: str) -> Demo:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "monitor",
-            "demo",
-            "run",
-            "--ephemeral",
-            *options,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        process = await nursery.start(*("monitor", "demo", "run", "--ephemeral", *options), stdout=PIPE, stderr=DEVNULL)
         assert process.stdout is not None
         async with asyncio.timeout(READY_S):
             demo = cls(process, json.loads(await process.stdout.readline()))
@@ -42,8 +34,7 @@ class Demo:
         return demo
 
     async def _run(self, *words: str) -> str:
-        command = [sys.executable, "-m", "monitor", "demo", *words, "--state", self._state]
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        process = await nursery.start("monitor", "demo", *words, "--state", self._state, stdout=PIPE)
         output, _ = await process.communicate()
         assert process.returncode == 0, words
         return output.decode()

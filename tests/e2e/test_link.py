@@ -262,7 +262,7 @@ async def test_an_old_tab_learns_that_there_is_a_newer_page(page, platform, tmp_
     await again.settled()
     await expect(page.locator(".lost-note")).to_have_count(0)
     await again.stop()
-    new = await Daemon.start(tmp_path, platform.monitor_dsn, port=port, environment=upgraded(tmp_path))
+    new = await Daemon.start(tmp_path, platform.monitor_dsn, port=port, environment=upgraded(tmp_path), forked=False)
     note = page.locator(".lost-note.quiet")
     await expect(note).to_contain_text("Versi baru halaman ini sudah tersedia.", timeout=25_000)
     await new.settled()

@@ -275,6 +275,7 @@ async def test_whole_system(tmp_path):
             access=world.access(files),
             more=world.more(files, broker.url),
             environment=world.variables(files),
+            forked=False,
         )
         stack.push_async_callback(daemon.stop)
         daemon.shown = {**world.callers["session of admin"], "Origin": daemon.address.rstrip("/")}
@@ -343,6 +344,7 @@ async def test_nothing_works(tmp_path):
                 "HUPH_MONITOR_LOG_LEVEL": "debug",
                 "PGPASSWORD": canaries.plant("PGPASSWORD"),
             },
+            forked=False,
         )
         stack.push_async_callback(daemon.stop)
         follower = await daemon.follow()
