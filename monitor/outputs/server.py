@@ -15,6 +15,7 @@ from monitor.access.caller import Level
 from monitor.access.gate import Gate
 from monitor.clock import Clock
 from monitor.errors import MonitorError
+from monitor.outputs.acceptor import Site
 from monitor.outputs.answers import refusal
 from monitor.outputs.attendance import Attendance
 from monitor.outputs.connections import Bounds, Runner, bounds_of
@@ -185,7 +186,7 @@ class Server:
                 f"http.port is {self._port}: cannot be opened on {self._host} ({error.strerror}); "
                 "stop what uses it, or choose another with --port."
             ) from None
-        await web.SockSite(self._runner, listening).start()
+        await Site(self._runner, listening).start()
         self._keeper.tell()
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{listening.getsockname()[1]}{self._base}"
