@@ -10,29 +10,33 @@ from typing import Any
 
 from tests.faults.suite import BEING_BUILT
 
+JOURNAL = "nothing is written yet that could be torn: no journal"
 ELSEWHERE: Mapping[int, tuple[str, str]] = {
-    33: ("hung HTTP service", "services"),
-    34: ("drip, endless body, gzip bomb", "services"),
-    35: ("302, 500, wrong TLS, bad chunking", "services"),
-    36: ("no such name, hung resolver", "services"),
-    37: ("open files exhausted", "services"),
-    38: ("disk full", "journal"),
-    39: ("journal read-only, deleted, truncated", "journal"),
-    40: ("kill -9 of the daemon at any point", "journal"),
-    44: ("soak", "stream"),
-    45: ("slow or frozen subscriber", "stream"),
-    46: ("500 subscribers reconnect at once", "stream"),
-    47: ("slowloris, drip, half a body", "stream"),
-    48: ("abuse of the protocol", "stream"),
-    49: ("token expires, role revoked, secret rotated", "access"),
-    50: ("reload with a bad configuration", "access"),
-    51: ("SIGTERM under load", "stream"),
-    52: ("two daemons", "journal"),
-    53: ("log sink blocked", "journal"),
-    54: ("log or heartbeat target down", "journal"),
-    55: ("setting and audit torn apart", "access"),
+    33: ("hung HTTP service", "`tests/sources/probes/test_http.py`"),
+    34: ("drip, endless body, gzip bomb", "`tests/sources/probes/test_http.py`"),
+    35: ("302, 500, wrong TLS, bad chunking", "`tests/sources/probes/test_http.py`"),
+    36: ("no such name, hung resolver", "`tests/sources/probes/test_names.py`"),
+    37: ("open files exhausted", "`tests/sources/test_services.py`, `tests/outputs/test_acceptor.py`"),
+    38: ("disk full", JOURNAL),
+    39: ("journal read-only, deleted, truncated", JOURNAL),
+    40: ("kill -9 of the daemon at any point", "`tests/integration/test_faults.py`; " + JOURNAL),
+    44: ("soak", "not run"),
+    45: ("slow or frozen subscriber", "`tests/outputs/test_abuse.py`"),
+    46: ("500 subscribers reconnect at once", "`tests/prove/test_siege.py`, with 5,000"),
+    47: ("slowloris, drip, half a body", "`tests/security/test_slow.py`"),
+    48: ("abuse of the protocol", "`tests/outputs/test_abuse.py`"),
+    49: (
+        "token expires, role revoked, secret rotated",
+        "`tests/integration/test_access.py`, `tests/security/test_gate.py`",
+    ),
+    50: ("reload with a bad configuration", "there is no reload: a bad configuration does not start"),
+    51: ("SIGTERM under load", "`tests/integration/test_faults.py`"),
+    52: ("two daemons", JOURNAL),
+    53: ("log sink blocked", "not run"),
+    54: ("log or heartbeat target down", "not built"),
+    55: ("setting and audit torn apart", "`tests/integration/test_torn.py`"),
 }
-"""Rows that belong to another part: the fault, and the part."""
+"""Rows that are no faults of the event path: the fault, and what holds it."""
 HEAD = """\
 # Faults
 
@@ -58,7 +62,7 @@ def table(records: Sequence[Mapping[str, Any]], known: Mapping[str, str]) -> str
     for number in range(1, ROWS + 1):
         if number in ELSEWHERE:
             fault, part = ELSEWHERE[number]
-            lines.append(f"| {number} | {fault} | | belongs to another part: {part} | | |")
+            lines.append(f"| {number} | {fault} | | {part} | | |")
         for name in (name for name in known if name.split()[0] == str(number)):
             short, full = (_cells(of.get((name, form)), BEING_BUILT.get(name)) for form in ("short", "full"))
             lines.append(f"| {name} | {known[name]} | {short} | {full} |")
