@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.faults.suite import BEING_BUILT
-
 JOURNAL = "nothing is written yet that could be torn: no journal"
 ELSEWHERE: Mapping[int, tuple[str, str]] = {
     33: ("hung HTTP service", "`tests/sources/probes/test_http.py`"),
@@ -64,14 +62,14 @@ def table(records: Sequence[Mapping[str, Any]], known: Mapping[str, str]) -> str
             fault, part = ELSEWHERE[number]
             lines.append(f"| {number} | {fault} | | {part} | | |")
         for name in (name for name in known if name.split()[0] == str(number)):
-            short, full = (_cells(of.get((name, form)), BEING_BUILT.get(name)) for form in ("short", "full"))
+            short, full = (_cells(of.get((name, form))) for form in ("short", "full"))
             lines.append(f"| {name} | {known[name]} | {short} | {full} |")
     return HEAD + "\n".join(lines) + "\n"
 
 
-def _cells(record: Mapping[str, Any] | None, wrong: str | None) -> str:
+def _cells(record: Mapping[str, Any] | None) -> str:
     if record is None:
-        return f"| not yet: {wrong}" if wrong else "| not run"
+        return "| not run"
     if record["seconds"] is None:
         return "| nothing may be shown, and nothing was"
     return f"{record['bound_s']:g} | {record['seconds']:.2f}"

@@ -69,13 +69,6 @@ class Row:
     excused: bool = False
 
 
-BEING_BUILT: dict[str, str] = {
-    "15": "flooded at full speed, our own loop lags by some 200 ms where it gets but a fraction of a core (ten busy"
-    " processes on two cores); with both cores to ourselves and the flood no turn took 100 ms",
-}
-"""Rows that are not as the catalogue wants them yet, and what is wrong."""
-
-
 def row(
     number: str,
     fault: str,
@@ -97,11 +90,7 @@ def row(
             pytest.param(SHORT, id="short", marks=() if telling else pytest.mark.prove),
             pytest.param(FULL, id="full", marks=(pytest.mark.prove, pytest.mark.timeout(600))),
         ]
-        test = pytest.mark.parametrize("form", forms)(test)
-        if number in BEING_BUILT:
-            # In one place only: when it is built, its line there goes.
-            test = pytest.mark.xfail(strict=False, reason=f"being built: {BEING_BUILT[number]}")(test)
-        return test
+        return pytest.mark.parametrize("form", forms)(test)
 
     return of
 
