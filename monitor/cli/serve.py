@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from monitor import config, coredump, descriptors, logs
+from monitor import collector, config, coredump, descriptors, logs
 from monitor.app import App
 from monitor.cli.demo import link
 from monitor.demo import state
@@ -63,8 +62,7 @@ def _serve(loaded: config.Config, demo: dict[str, str] | None) -> int:
     coredump.forbid()
     descriptors.allow()
     app = App(loaded)
-    # What is here now stays for good. Looked through at each full collection, it would hold everybody up for 40 ms.
-    gc.freeze()
+    collector.settle()
 
     def ready(address: str) -> None:
         _say(f"The page: {address}")

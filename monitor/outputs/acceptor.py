@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import cast
 
 import structlog
 from aiohttp import web
 
-from monitor.outputs.turnstile import PER_TURN
+from monitor.outputs.connections import Bounds
 
 log = structlog.get_logger()
 BACKLOG = 4096
@@ -21,14 +22,15 @@ PAUSE_S = 1.0
 class Site(web.BaseSite):
     """Serves a listening socket.
 
-    A server of asyncio's accepts in one turn all that wait, and reads in the next one what all of them ask. `per_turn`
-    connections at most are accepted here, and then the loop has its turn.
+    A server of asyncio's accepts in one turn all that wait, and reads in the next one what all of them ask. Here few
+    connections are accepted, and then the loop has its turn; where the kernel can, only those that have sent something,
+    so that as few requests are read.
     """
 
-    def __init__(self, runner: web.BaseRunner, listening: socket.socket, per_turn: int = PER_TURN) -> None:
+    def __init__(self, runner: web.BaseRunner, listening: socket.socket, bounds: Bounds) -> None:
         super().__init__(runner)
         self._listening = listening
-        self._per_turn = per_turn
+        self._per_turn, self._defer_s = bounds.per_turn, bounds.defer_s
         self._loop = asyncio.get_running_loop()
         self._entering: set[asyncio.Task[object]] = set()
         self._pausing: asyncio.TimerHandle | None = None
@@ -41,6 +43,9 @@ class Site(web.BaseSite):
     async def start(self) -> None:
         """Accept, from now on."""
         await super().start()
+        if hasattr(socket, "TCP_DEFER_ACCEPT"):
+            with suppress(OSError):
+                self._listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, self._defer_s)
         self._listening.setblocking(False)
         self._listening.listen(BACKLOG)
         self._go_on()

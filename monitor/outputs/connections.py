@@ -37,7 +37,9 @@ class Bounds:
     `head_s`: from the connection, or the first byte of a further request, to the end of its headers. `body_s`: from
     there to the end of its body. `idle_s`: without a further request. `unread_s`: without reading any of what was sent.
     `per_address`: connections of one address, `silent` those of them that have not asked anything yet.
-    `per_turn`: requests that begin in one turn of the event loop.
+    `per_turn`: connections and requests that begin, and connections that end because the other side has ended them, in
+    one turn of the event loop.
+    `defer_s`: so long one who sends nothing is left to the kernel (Linux).
     """
 
     head_s: float = 5.0
@@ -48,6 +50,7 @@ class Bounds:
     per_address: int = 300
     silent: int = 50
     per_turn: int = PER_TURN
+    defer_s: int = 1
 
 
 def bounds_of(limits: Limits) -> Bounds:
@@ -67,7 +70,7 @@ class Reception:
     ) -> None:
         self.bounds, self.headers, self.loop = bounds, headers, loop
         self.visitors = Visitors(bounds.total, bounds.per_address, trusted)
-        self.turnstile = Turnstile(loop, bounds.per_turn)
+        self.turnstile, self.leaving = Turnstile(loop, bounds.per_turn), Turnstile(loop, bounds.per_turn)
         self._looking: set[str] = set()
 
     def say(self, status: HTTPStatus, message: str, **more: str) -> bytes:
@@ -167,6 +170,17 @@ class Connection(web.RequestHandler):
         self._disarm()
         self._reception.visitors.leave(self)
         super().connection_lost(exc)
+        # It leads back to us by way of the WebSocket: thousands that leave at once would wait for the garbage collector.
+        self._data_received_cb = None
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for it, aiohttp gives none
+        """End it when its turn comes: whole crowds leave at once where a proxy ends."""
+        self._reception.leaving.call(self._leave)
+        return True
+
+    def _leave(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._upgraded:

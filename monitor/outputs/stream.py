@@ -48,7 +48,11 @@ class Socket(web.WebSocketResponse):
     async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
         if isinstance(self.exception(), zlib.error):
             code = WSCloseCode.INVALID_TEXT
-        return await super().close(code=code, message=message, drain=drain)
+        closed = await super().close(code=code, message=message, drain=drain)
+        if (failed := self.exception()) is not None:
+            # Its frames lead back to us: a crowd that is gone would stay until the garbage collector comes.
+            failed.__traceback__ = failed.__context__ = None
+        return closed
 
 
 class Stream:

@@ -1,9 +1,10 @@
-"""Lets few requests begin in each turn of the event loop, so that a crowd at the door keeps nobody waiting inside."""
+"""Lets few things begin in each turn of the event loop, so that a crowd at the door keeps nobody waiting inside."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 PER_TURN = 4
 
@@ -20,7 +21,7 @@ class Turnstile:
         self._per_turn = per_turn
         self._left = per_turn
         self._turning = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[Callable[[], bool]] = deque()
 
     async def passed(self) -> None:
         """Wait for one's turn."""
@@ -28,8 +29,28 @@ class Turnstile:
             self._take()
             return
         mine = self._loop.create_future()
-        self._waiting.append(mine)
+
+        def go() -> bool:
+            if mine.done():  # its connection may be gone
+                return False
+            mine.set_result(None)
+            return True
+
+        self._waiting.append(go)
         await mine
+
+    def call(self, act: Callable[[], object]) -> None:
+        """Do this when its turn has come."""
+        if self._left and not self._waiting:
+            self._take()
+            act()
+            return
+
+        def go() -> bool:
+            act()
+            return True
+
+        self._waiting.append(go)
 
     def _take(self) -> None:
         self._left -= 1
@@ -41,7 +62,5 @@ class Turnstile:
         self._turning = False
         self._left = self._per_turn
         while self._left and self._waiting:
-            mine = self._waiting.popleft()
-            if not mine.done():  # its connection may be gone
-                mine.set_result(None)
+            if self._waiting.popleft()():
                 self._take()

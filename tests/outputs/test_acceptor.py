@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 
 from monitor.outputs import acceptor
 from monitor.outputs.acceptor import Site
+from monitor.outputs.connections import Bounds, Runner
 
 CROWD, PER_TURN = 60, 3
 
@@ -24,13 +26,32 @@ async def here(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def site():
+async def site(defer_s=0):
     application = web.Application()
     application.router.add_get("/", here)
     runner = web.AppRunner(application)
     await runner.setup()
     listening = socket.create_server(("127.0.0.1", 0))
-    yield runner, Site(runner, listening, PER_TURN), listening.getsockname()
+    yield runner, Site(runner, listening, Bounds(per_turn=PER_TURN, defer_s=defer_s)), listening.getsockname()
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def crowded():
+    """A crowd that has been answered, and how many of it have left again."""
+    application = web.Application()
+    application.router.add_get("/", here)
+    bounds = Bounds(per_turn=PER_TURN, defer_s=0)
+    runner = Runner(application, bounds, headers={}, stop_s=1)
+    await runner.setup()
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = listening.getsockname()
+    await Site(runner, listening, bounds).start()
+    crowd = [await asyncio.open_connection(*address) for _ in range(CROWD)]
+    for reader, writer in crowd:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"here")
+    yield [writer for _, writer in crowd], lambda: CROWD - len(runner.server.connections)
     await runner.cleanup()
 
 
@@ -95,3 +116,30 @@ async def test_shut():
             while b"HTTP/1.1 200" not in await reader.readline():
                 pass
         writer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux waits with a connection until something is sent on it")
+async def test_silent():
+    """Who says nothing is left to the kernel at first, and costs us nothing; with his first word he is there."""
+    async with site(defer_s=1) as (runner, door, address):
+        await door.start()
+        silent, speaks = await asyncio.open_connection(*address), await asyncio.open_connection(*address)
+        for reader, writer in (speaks, silent):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            assert len(runner.server.connections) == (1 if reader is speaks[0] else 2)
+        for _, writer in (silent, speaks):
+            writer.close()
+
+
+async def test_leave_together():
+    """A crowd that leaves in one moment is let out a few in each turn, too."""
+    async with crowded() as (crowd, left):
+        for one in crowd:
+            one.close()
+        before, most = 0, 0
+        async with asyncio.timeout(10):
+            while before < CROWD:
+                await turn()
+                most, before = max(most, left() - before), left()
+        assert most == PER_TURN

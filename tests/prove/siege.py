@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import resource
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from monitor import collector
 from monitor.clock import SystemClock
 from monitor.domain.change import Change
 from monitor.outputs.hub import Hub
@@ -46,7 +46,7 @@ async def serve(limits: Limits) -> None:
         limits=limits,
     )
     # As the daemon does.
-    gc.freeze()
+    collector.settle()
     print(await server.start(), flush=True)
     beating = asyncio.create_task(hub.run(), name="bookmarks")
     begun = time.monotonic_ns()
