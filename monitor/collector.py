@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 
-YOUNG, MIDDLE, OLD = 2_000, 10, 500
+YOUNG, MIDDLE, OLD = 1_000, 5, 2_000
 """A full collection after 10 million new objects, not after 70,000: cycles that live long are few, and crowds are many.
 
-What dies young, a request and its answer, is found by the small collections, which take a millisecond or two.
+What dies young, a request and its answer, is found by the small collections, which take some milliseconds.
 """
 
 

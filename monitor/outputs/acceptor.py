@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
 from typing import cast
 
 import structlog
 from aiohttp import web
 
-from monitor.outputs.connections import Bounds
+from monitor.outputs.connections import GuardedServer, Runner
 
 log = structlog.get_logger()
 BACKLOG = 4096
 """So many wait in the kernel until their turn comes; it may have a lower limit of its own (net.core.somaxconn)."""
+UNHEARD, UNHEARD_S = 32, 0.01
+"""While so many have sent nothing yet the next ones wait for so long."""
 PAUSE_S = 1.0
 """So long nobody is accepted where the machine has no room for one more."""
 
@@ -22,15 +23,16 @@ PAUSE_S = 1.0
 class Site(web.BaseSite):
     """Serves a listening socket.
 
-    A server of asyncio's accepts in one turn all that wait, and reads in the next one what all of them ask. Here few
-    connections are accepted, and then the loop has its turn; where the kernel can, only those that have sent something,
-    so that as few requests are read.
+    A server of asyncio's accepts in one turn all that wait, and reads in a later one what all of them ask. Here few are
+    accepted, and then the loop has its turn; and while many of them have not sent anything yet, few in a while, so that
+    not too much can come at once.
     """
 
-    def __init__(self, runner: web.BaseRunner, listening: socket.socket, bounds: Bounds) -> None:
+    def __init__(self, runner: Runner, listening: socket.socket) -> None:
         super().__init__(runner)
+        self._server_of_ours = cast("GuardedServer", runner.server)
+        self._reception = self._server_of_ours.reception
         self._listening = listening
-        self._per_turn, self._defer_s = bounds.per_turn, bounds.defer_s
         self._loop = asyncio.get_running_loop()
         self._entering: set[asyncio.Task[object]] = set()
         self._pausing: asyncio.TimerHandle | None = None
@@ -43,9 +45,6 @@ class Site(web.BaseSite):
     async def start(self) -> None:
         """Accept, from now on."""
         await super().start()
-        if hasattr(socket, "TCP_DEFER_ACCEPT"):
-            with suppress(OSError):
-                self._listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, self._defer_s)
         self._listening.setblocking(False)
         self._listening.listen(BACKLOG)
         self._go_on()
@@ -64,24 +63,29 @@ class Site(web.BaseSite):
 
     def _accept(self) -> None:
         """Let a few in; whoever waits still makes the loop call again."""
-        for _ in range(self._per_turn):
+        for _ in range(self._reception.bounds.per_turn):
             try:
                 connection, _address = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 log.warning("http.full", error=error.strerror)
-                self._loop.remove_reader(self._listening)
-                self._pausing = self._loop.call_later(PAUSE_S, self._go_on)
+                self._pause(PAUSE_S)
                 return
             entering: asyncio.Task[object] = self._loop.create_task(self._enter(connection))
             self._entering.add(entering)
             entering.add_done_callback(self._entering.discard)
+        if self._reception.unheard + len(self._entering) >= UNHEARD:
+            self._pause(UNHEARD_S)
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listening)
+        self._pausing = self._loop.call_later(seconds, self._go_on)
 
     async def _enter(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         try:
-            await self._loop.connect_accepted_socket(cast("web.Server", self._runner.server), connection)
+            await self._loop.connect_accepted_socket(self._server_of_ours, connection)
         except OSError:
             # Gone again before it was served.
             connection.close()

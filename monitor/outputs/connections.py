@@ -6,7 +6,6 @@ import asyncio
 import socket as sockets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -15,8 +14,8 @@ from aiohttp import StreamReader, web
 
 from monitor.outputs import wire
 from monitor.outputs.answers import refusal
-from monitor.outputs.seats import Limits
-from monitor.outputs.turnstile import PER_TURN, Turnstile
+from monitor.outputs.bounds import Bounds
+from monitor.outputs.turnstile import Turnstile
 from monitor.outputs.visitors import Excess, Visitors
 
 log = structlog.get_logger()
@@ -28,34 +27,6 @@ LINGER_S = 1.0
 """So long somebody who is turned away has time to read why."""
 LOOK_S = 0.1
 """Between two looks that are so long apart every socket has been read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How long things may take, in seconds, and how many connections there may be.
-
-    `head_s`: from the connection, or the first byte of a further request, to the end of its headers. `body_s`: from
-    there to the end of its body. `idle_s`: without a further request. `unread_s`: without reading any of what was sent.
-    `per_address`: connections of one address, `silent` those of them that have not asked anything yet.
-    `per_turn`: connections and requests that begin, and connections that end because the other side has ended them, in
-    one turn of the event loop.
-    `defer_s`: so long one who sends nothing is left to the kernel (Linux).
-    """
-
-    head_s: float = 5.0
-    body_s: float = 10.0
-    idle_s: float = 75.0
-    unread_s: float = 30.0
-    total: int = 2000
-    per_address: int = 300
-    silent: int = 50
-    per_turn: int = PER_TURN
-    defer_s: int = 1
-
-
-def bounds_of(limits: Limits) -> Bounds:
-    """Give the usual bounds, with room for all who may follow the stream, and for as many who only ask."""
-    return Bounds(total=2 * limits.total, per_address=limits.per_address + 50)
 
 
 class Reception:
@@ -71,6 +42,8 @@ class Reception:
         self.bounds, self.headers, self.loop = bounds, headers, loop
         self.visitors = Visitors(bounds.total, bounds.per_address, trusted)
         self.turnstile, self.leaving = Turnstile(loop, bounds.per_turn), Turnstile(loop, bounds.per_turn)
+        self.unheard = 0
+        """Connections on which nothing has come yet."""
         self._looking: set[str] = set()
 
     def say(self, status: HTTPStatus, message: str, **more: str) -> bytes:
@@ -140,13 +113,14 @@ class TurnedAway(asyncio.Protocol):
 class Connection(web.RequestHandler):
     """One connection, until a WebSocket takes it over: aiohttp's own, with its limits."""
 
-    __slots__ = ("_body", "_head_bytes", "_late_once", "_reception", "_timer")
+    __slots__ = ("_body", "_head_bytes", "_late_once", "_reception", "_timer", "_unheard")
 
     def __init__(self, server: web.Server, reception: Reception, **options: Any) -> None:
         super().__init__(server, loop=reception.loop, **options)
         self._reception = reception
         self._timer: asyncio.TimerHandle | None = None
         self._late_once = False
+        self._unheard = False
         self._head_bytes = 0
         self._body: StreamReader | None = None
 
@@ -163,14 +137,17 @@ class Connection(web.RequestHandler):
                 sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT, int(reception.bounds.unread_s * 1000)
             )
         super().connection_made(transport)
+        self._unheard = True
+        reception.unheard += 1
         reception.watch(address)
         self._arm(reception.bounds.head_s)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._disarm()
+        self._hear()
         self._reception.visitors.leave(self)
         super().connection_lost(exc)
-        # It leads back to us by way of the WebSocket: thousands that leave at once would wait for the garbage collector.
+        # It leads back to us: thousands that leave at once would wait for the garbage collector.
         self._data_received_cb = None
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for it, aiohttp gives none
@@ -186,6 +163,7 @@ class Connection(web.RequestHandler):
         if self._upgraded:
             super().data_received(data)
             return
+        self._hear()
         before = self._request_count
         if data and self._timer is None:
             self._head_bytes = 0
@@ -201,6 +179,11 @@ class Connection(web.RequestHandler):
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"Send at most {HEAD_BYTES} bytes of headers.")
+
+    def _hear(self) -> None:
+        if self._unheard:
+            self._unheard = False
+            self._reception.unheard -= 1
 
     def _await_body(self, body: StreamReader) -> None:
         if body.is_eof():
@@ -286,14 +269,14 @@ class GuardedServer(web.Server):
     def __init__(self, server: web.Server, reception: Reception, options: Mapping[str, Any]) -> None:
         self._answer = server.request_handler
         super().__init__(self._paced, request_factory=server.request_factory, loop=reception.loop, **options)
-        self._reception = reception
+        self.reception = reception
 
     async def _paced(self, request: web.BaseRequest) -> web.StreamResponse:
-        await self._reception.turnstile.passed()
+        await self.reception.turnstile.passed()
         return await self._answer(request)
 
     def __call__(self) -> web.RequestHandler:
-        return Connection(self, self._reception, **self._kwargs)
+        return Connection(self, self.reception, **self._kwargs)
 
 
 class Runner(web.AppRunner):

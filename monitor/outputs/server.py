@@ -18,7 +18,8 @@ from monitor.errors import MonitorError
 from monitor.outputs.acceptor import Site
 from monitor.outputs.answers import refusal
 from monitor.outputs.attendance import Attendance
-from monitor.outputs.connections import Bounds, Runner, bounds_of
+from monitor.outputs.bounds import Bounds, bounds_of
+from monitor.outputs.connections import Runner
 from monitor.outputs.gate import Door, Doorkeeper, is_proxy
 from monitor.outputs.hub import Hub
 from monitor.outputs.joining import Company
@@ -162,10 +163,9 @@ class Server:
             keeper.open(application, door)
         if base_path != "/":
             keeper.open(application, Door("GET", base_path.rstrip("/"), Level.PUBLIC, self._to_base))
-        self._bounds = bounds if bounds is not None else bounds_of(seats)
         self._runner = Runner(
             application,
-            self._bounds,
+            bounds if bounds is not None else bounds_of(seats),
             headers=policy,
             trusted=lambda address: is_proxy(address, gate.rules),
             stop_s=STOP_S,
@@ -187,7 +187,7 @@ class Server:
                 f"http.port is {self._port}: cannot be opened on {self._host} ({error.strerror}); "
                 "stop what uses it, or choose another with --port."
             ) from None
-        await Site(self._runner, listening, self._bounds).start()
+        await Site(self._runner, listening).start()
         self._keeper.tell()
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{listening.getsockname()[1]}{self._base}"

@@ -77,9 +77,10 @@ class Watchers:
         return percentile(self.late, 0.99)
 
 
-async def besieged(*limit: int) -> tuple[list[float], list[float], list[str]]:
-    """Let them come three times; give p99 while they stay, the memory after each time, and how they fared."""
+async def besieged(*limit: int) -> tuple[list[float], list[float], list[float], list[str]]:
+    """Let them come three times; give p99 while they come and while they stay, the memory afterwards, and how they fared."""
     sizes: list[float] = []
+    coming: list[float] = []
     staying: list[float] = []
     fared: list[str] = []
     async with AsyncExitStack() as stack:
@@ -98,6 +99,7 @@ async def besieged(*limit: int) -> tuple[list[float], list[float], list[str]]:
             received = (await stormers.stdout.readline()).decode().strip()
             fared.append(received.partition(" in ")[0])
             assert max(watchers.late) < STALE_MS
+            coming.append(watchers.p99())
             print("storm:", received, "-", watchers.taken(), f"{memory_mb(server):.0f} MB")
             await asyncio.sleep(CALM_S)
             staying.append(watchers.p99())
@@ -113,19 +115,19 @@ async def besieged(*limit: int) -> tuple[list[float], list[float], list[str]]:
             sizes.append(memory_mb(server))
         for task in watching:
             task.cancel()
-    return staying, sizes, fared
+    return coming, staying, sizes, fared
 
 
 async def test_siege():
     """Within the usual limits, those who were there before have all in time, and no memory is kept for good.
 
-    While the others stay, p99 is under 50 ms. While they come, -rA shows what it is: one core needs 0.4 ms for each
-    of the 5,000, and serves all at once who ask at once; nobody takes us for dead meanwhile.
+    While the others come, and while they stay, p99 is under 50 ms; one change to a thousand takes one core most of that.
     """
-    staying, sizes, fared = await besieged()
+    coming, staying, sizes, fared = await besieged()
     seats = TOTAL - WATCHERS
     assert fared == [str({101: seats, 503: STORMERS - seats})] * 3
     # The best of three: whatever else the machine does only adds to it.
+    assert min(coming) < ALLOWED_MS
     assert min(staying) < ALLOWED_MS
     # The first time the heap grows to what they need; what it keeps from time to time would be a leak.
     assert sizes[-1] - sizes[-2] < KEPT_MB
@@ -133,6 +135,6 @@ async def test_siege():
 
 async def test_let_in():
     """Where all are let in, all are served, none of the others misses a change, and no memory is kept for good."""
-    _, sizes, fared = await besieged(2 * STORMERS)
+    _, _, sizes, fared = await besieged(2 * STORMERS)
     assert fared == [str({101: STORMERS})] * 3
     assert sizes[-1] - sizes[-2] < KEPT_MB

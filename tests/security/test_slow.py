@@ -16,7 +16,8 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from monitor.outputs.connections import FIELD_BYTES, HEAD_BYTES, Bounds, Runner, bounds_of
+from monitor.outputs.bounds import Bounds, bounds_of
+from monitor.outputs.connections import FIELD_BYTES, HEAD_BYTES, Runner
 from monitor.outputs.hub import Hub
 from monitor.outputs.seats import Limits
 from monitor.outputs.server import Server
@@ -27,7 +28,7 @@ from tests.fakes import FakeClock
 from tests.outputs import whole
 
 GET = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-QUICK = Bounds(head_s=0.4, body_s=0.6, idle_s=1.0, unread_s=1.0, defer_s=0)
+QUICK = Bounds(head_s=0.4, body_s=0.6, idle_s=1.0, unread_s=1.0)
 SLACK_S = 1.5
 """A busy machine may be so late."""
 EARLY_S = 0.1
@@ -463,7 +464,7 @@ def test_turned_away_silent(run):
     """Who is too many and says nothing is not waited for long."""
 
     async def scenario() -> None:
-        async with serving(Bounds(total=1, defer_s=0)) as port:
+        async with serving(Bounds(total=1)) as port:
             peer, over = await Peer.connect(port), await Peer.connect(port)
             came, after_s = await over.ended()
             assert came == b""
@@ -477,7 +478,7 @@ def test_silent_ones(run):
     """Of those of one address that have asked nothing the oldest go when they are too many; who has asked stays."""
 
     async def scenario() -> None:
-        async with serving(Bounds(silent=3, head_s=20, defer_s=0)) as port:
+        async with serving(Bounds(silent=3, head_s=20)) as port:
             asked = await Peer.connect(port)
             asked.say(GET)
             await asked.answer()
