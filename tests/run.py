@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKERS = "3"
+WORKERS = "5"
 """More than the cores: most tests wait for a second to pass, or for PostgreSQL."""
 FEW = 4
 """So many red tests may be red because three ran at once on a busy machine; they are asked once more, one by one."""
@@ -50,7 +50,7 @@ def unsteady(command: list[str], folder: str) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run pytest with these arguments, or everything when there are none; give the exit code."""
-    pytest = [sys.executable, "-m", "pytest", "-q", "-m", "not prove"]
+    pytest = [sys.executable, "-m", "pytest", "-q", "-m", "not prove", "--durations=60"]
     if arguments:
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
     with tempfile.TemporaryDirectory() as folder:

@@ -39,7 +39,8 @@ async def daemon(platform, start_daemon):
 def follow(daemon, user):
     address = daemon.address.replace("http://", "ws://") + "api/v1/stream"
     headers = {**shown(user), "Origin": daemon.address.rstrip("/")}
-    return websockets.connect(address, additional_headers=headers, proxy=None, compression=None)
+    # Nobody reads what comes: with a full queue it would not hear that it is ended.
+    return websockets.connect(address, additional_headers=headers, proxy=None, compression=None, max_queue=None)
 
 
 async def ask(daemon, user, method, path, **more):

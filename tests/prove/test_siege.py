@@ -78,7 +78,7 @@ class Watchers:
 
 
 async def besieged(*limit: int) -> tuple[list[float], list[float], list[float], list[str]]:
-    """Let them come three times; give p99 while they come and while they stay, the memory afterwards, and how they fared."""
+    """Let them come three times; give p99 while they come and while they stay, the memory then, and how they fared."""
     sizes: list[float] = []
     coming: list[float] = []
     staying: list[float] = []
@@ -121,7 +121,7 @@ async def besieged(*limit: int) -> tuple[list[float], list[float], list[float], 
 async def test_siege():
     """Within the usual limits, those who were there before have all in time, and no memory is kept for good.
 
-    While the others come, and while they stay, p99 is under 50 ms; one change to a thousand takes one core most of that.
+    While the others come and while they stay p99 is under 50 ms; a change to a thousand takes a core most of that.
     """
     coming, staying, sizes, fared = await besieged()
     seats = TOTAL - WATCHERS
