@@ -40,7 +40,7 @@ async function boot(): Promise<void> {
   const health = embedded();
   const behind = parseRoute(location.hash).page !== 'board';
   // Asked for at once; what becomes of it is told when it is needed.
-  if (behind) void import('./views/pages').catch(() => undefined);
+  if (behind) void later.ask().catch(() => undefined);
   while (!(await reader.begin())) await new Promise((again) => setTimeout(again, RETRY_MS));
   if (behind) await later.fetch();
   if (health) live.start(health);

@@ -7,12 +7,20 @@ type Pages = typeof import('./pages');
 class Later {
   pages = $state.raw<Pages>();
   /** They cannot be had: the daemon is away, or has the files of another version. */
-  failed = $state(false);
+  failed = $state.raw(false);
+  #asked: Promise<Pages> | undefined;
+
+  /** Asked for once, or again when that failed. */
+  ask(): Promise<Pages> {
+    this.#asked ??= import('./pages');
+    this.#asked.catch(() => { this.#asked = undefined; });
+    return this.#asked;
+  }
 
   async fetch(): Promise<void> {
     if (this.pages) return;
     try {
-      const [pages] = await Promise.all([import('./pages'), learnPages(reader.language)]);
+      const [pages] = await Promise.all([this.ask(), learnPages(reader.language)]);
       this.pages = pages;
       this.failed = false;
     } catch {

@@ -5,7 +5,7 @@ import { type Book, fetchBook } from '../live/runbook';
 class Runbooks {
   books = $state.raw<Partial<Record<Language, Book>>>({});
   /** The last try brought nothing: the daemon is away. */
-  failed = $state(false);
+  failed = $state.raw(false);
   #asking = new Set<Language>();
 
   async need(language: Language): Promise<void> {
