@@ -5,7 +5,7 @@ import type { Plugin } from 'vite';
 
 const CLIENT = 'svelte/src/internal/client/';
 
-/** What stands in the place of a module, with the same exports as far as they are asked for. */
+/** What stands in the place of a module; its other exports are nobody's. */
 const INSTEAD: Record<string, string> = {
   // There is no server that rendered the page: nothing is ever hydrated.
   [`${CLIENT}dom/hydration.js`]: `
@@ -45,23 +45,22 @@ export const is = Object.is;`,
 const styled = (address) => new Promise((resolve, reject) => {
   document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href: address, onload: resolve, onerror: reject }));
 });
-export async function __vitePreload(load, styles = [], base) {
+export async function __vitePreload(load, files = [], base) {
+  const styles = files.filter((file) => file.endsWith('.css'));
   const [script] = await Promise.all([load(), ...styles.map((style) => styled(new URL(style, base).href))]);
   return script;
 }`,
 };
 
-/** Stands for each other export of these modules: nobody asks for it. */
 const EXPORTS = /^export (?:async )?(?:function\*?|class|const|let|var) (\w+)/gm;
-/** Has a stand-in that is good for less than it says. */
-const LESS = ['boundary', 'proxy'];
-
+/** What stands in for these is good for less than they are; a component is compiled to calls of them by this name. */
+const LESS = /\$\.(boundary|proxy)\(/;
 /** The steps from element to element of who hydrates: across files a bundler does not see that they do nothing. */
 const STEPS = /\$\.(reset|next)\([^()]*\);/g;
 
 export function lean(): Plugin[] {
   const met = new Set<string>();
-  const gone = new Set(LESS);
+  const gone = new Map<string, string[]>();
   const nameOf = (id: string) => Object.keys(INSTEAD).find((name) => id.endsWith(name));
   const modules: Plugin = {
     name: 'lean',
@@ -74,25 +73,32 @@ export function lean(): Plugin[] {
       const [code = '', whole] = [INSTEAD[name], id.startsWith('\0') ? '' : await readFile(id, 'utf-8')];
       const there = new Set(exported(code));
       const rest = exported(whole).filter((one) => !there.has(one));
-      for (const one of rest) gone.add(one);
-      return { code: [code, ...rest.map((one) => `export const ${one} = undefined;`)].join('\n'), moduleSideEffects: false };
+      gone.set(id, rest);
+      const holes = rest.map((one) => `export function ${one}() { throw new Error('${one} is left out.'); }`);
+      return { code: [code, ...holes].join('\n'), moduleSideEffects: false };
     },
     buildEnd(error) {
-      if (error) return;
       const missed = Object.keys(INSTEAD).filter((name) => !met.has(name));
-      if (missed.length > 0) this.error(`lean.ts knows no place for ${missed.join(', ')}.`);
-      for (const id of this.getModuleIds()) {
-        // What a component is compiled to calls Svelte by this name.
-        const asked = id.includes('/node_modules/') ? [] : [...(this.getModuleInfo(id)?.code ?? '').matchAll(/\$\.(\w+)\(/g)];
-        const needed = asked.map((one) => String(one[1])).find((one) => gone.has(one));
-        if (needed) this.error(`${id} needs Svelte's ${needed}, which lean.ts leaves out.`);
+      if (!error && missed.length > 0) this.error(`lean.ts knows no place for ${missed.join(', ')}.`);
+    },
+    generateBundle(_, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        for (const [id, { renderedExports }] of Object.entries(chunk.type === 'chunk' ? chunk.modules : {})) {
+          const needed = gone.get(id)?.find((one) => renderedExports.includes(one));
+          if (needed) this.error(`The page needs Svelte's ${needed}, which lean.ts leaves out.`);
+        }
       }
     },
   };
   const calls: Plugin = {
     name: 'lean:calls',
     apply: 'build',
-    transform: (code, id) => (id.includes('/node_modules/') ? undefined : { code: code.replaceAll(STEPS, ''), map: null }),
+    transform(code, id) {
+      if (id.includes('/node_modules/')) return undefined;
+      const needed = LESS.exec(code)?.[1];
+      if (needed) this.error(`The page needs Svelte's ${needed}, which lean.ts leaves out.`);
+      return { code: code.replaceAll(STEPS, ''), map: null };
+    },
   };
   return [modules, calls];
 }

@@ -1,6 +1,7 @@
 // What the first paint does without: fetched when it is wanted, or when the browser has nothing else to do.
 import { reader } from '../i18n/say.svelte';
 import { learnPages } from '../i18n/text';
+import { runbooks } from './runbooks.svelte';
 
 type Pages = typeof import('./pages');
 
@@ -30,7 +31,11 @@ class Later {
 
   /** So that a page opens at once, and also while the daemon is away. */
   whenIdle(): void {
-    const fetch = () => void this.fetch();
+    const fetch = () => {
+      void this.fetch();
+      // So is what to do about whatever fails next: its card grows once, with its verdict.
+      void runbooks.need(reader.language);
+    };
     // Safari has no idle callback.
     if ('requestIdleCallback' in window) window.requestIdleCallback(fetch, { timeout: 5000 });
     else setTimeout(fetch, 1000);

@@ -6,9 +6,6 @@ import EventsPage from './EventsPage.svelte';
 import JobPage from './JobPage.svelte';
 import SettingPage from './settings/SettingPage.svelte';
 
-export { default as FirstStep } from './FirstStep.svelte';
-export { default as Runbook } from './Runbook.svelte';
-
 /** Each by the kind of thing that it is about, whose name it is given. */
 export const PAGES: Record<Exclude<Route['page'], 'board'>, Component<{ name: string }>> = {
   events: EventsPage as unknown as Component<{ name: string }>,
