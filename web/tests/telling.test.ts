@@ -89,7 +89,10 @@ describe('beside a reason', () => {
 
   it('stands that it wobbles', () => {
     const check = checkOf('message_throughput', 'throughput_drop');
-    expect([flagsOf(check, () => board(), id), flagsOf(check, () => board(), en)]).toEqual(['berubah-ubah', 'flapping']);
+    expect([flagsOf(check, () => board(), id), flagsOf(check, () => board(), en)]).toEqual([
+      'berubah-ubah',
+      'flapping',
+    ]);
   });
 
   it('stands how far another verdict is proven', () => {

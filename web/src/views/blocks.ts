@@ -10,5 +10,12 @@ export function reasonsBlock({ verdict }: Entry, reasons: ToldReason[]): Block {
 }
 
 export function eventsBlock(events: ToldEvent[]): Block {
-  return { id: 'h-events', look: 'w4', title: say('events.title'), sub: say('events.since_start'), events, none: say('events.none') };
+  return {
+    id: 'h-events',
+    look: 'w4',
+    title: say('events.title'),
+    sub: say('events.since_start'),
+    events,
+    none: say('events.none'),
+  };
 }

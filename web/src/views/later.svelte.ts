@@ -14,7 +14,9 @@ class Later {
   /** Asked for once, or again when that failed. */
   ask(): Promise<Pages> {
     this.#asked ??= import('./pages');
-    this.#asked.catch(() => { this.#asked = undefined; });
+    this.#asked.catch(() => {
+      this.#asked = undefined;
+    });
     return this.#asked;
   }
 

@@ -7,7 +7,7 @@ import { at, flagAt, momentAt, numberAt, textAt } from '../../live/read';
 import type { Point } from '../../live/series';
 import { live } from '../../live/state.svelte';
 import type { Check } from '../../live/wire';
-import type { Drawing } from '../../parts/Chart.svelte';
+import type { Drawing } from '../../parts/picture';
 import { middle, nearBounds } from '../../parts/plot';
 import type { Shares } from '../../parts/Share.svelte';
 import type { TableRow } from '../../parts/Table.svelte';
@@ -90,19 +90,26 @@ export function dbBlocks(check: Check): Block[] {
       id: 'h-blocked',
       look: 'w2',
       title: say('db.blocked'),
-      columns: [column('db.pid'), column('db.by'), column('db.relation', { wrap: 'wide' }), column('db.waiting', { num: true })],
-      rows: waitsOf(detail).map(({ pid, by, behind, relation, waiting_s }): TableRow => ({
-        key: pid,
-        cells: [
-          { text: `${say('db.pid')} ${pid}` },
-          {
-            text: by?.toString() ?? say('db.prepared'),
-            note: behind === undefined ? undefined : say('db.behind', { pid: behind.toString() }),
-          },
-          { text: relation, look: 'code' },
-          { text: duration(waiting_s, reader.language) },
-        ],
-      })),
+      columns: [
+        column('db.pid'),
+        column('db.by'),
+        column('db.relation', { wrap: 'wide' }),
+        column('db.waiting', { num: true }),
+      ],
+      rows: waitsOf(detail).map(
+        ({ pid, by, behind, relation, waiting_s }): TableRow => ({
+          key: pid,
+          cells: [
+            { text: `${say('db.pid')} ${pid}` },
+            {
+              text: by?.toString() ?? say('db.prepared'),
+              note: behind === undefined ? undefined : say('db.behind', { pid: behind.toString() }),
+            },
+            { text: relation, look: 'code' },
+            { text: duration(waiting_s, reader.language) },
+          ],
+        }),
+      ),
       none: say(seen ? 'db.blocked_none' : 'facts.none'),
     },
     {
@@ -116,7 +123,10 @@ export function dbBlocks(check: Check): Block[] {
         fact('db.lock_waits', told('lock_waits', plain)),
         fact('db.replication_lag_s', told('replication_lag_s', seconds)),
         fact('db.wraparound_pct', told('wraparound_pct', share)),
-        fact('db.size_mb', told('size_mb', (value) => megabytes(value, reader.language))),
+        fact(
+          'db.size_mb',
+          told('size_mb', (value) => megabytes(value, reader.language)),
+        ),
         agedFact(say('db.started_at'), momentAt(detail, 'started_at')),
         fact('db.version', textAt(detail, 'version')),
         fact('db.kind', flagAt(detail, 'read_only') ? say('db.read_only') : undefined),
@@ -131,8 +141,14 @@ function connectionsTold({ detail }: Check, max: number): string {
 
 function shares({ detail }: Check, max: number): Shares['parts'] {
   const count = (key: string) => numberAt(detail, 'connections', key) ?? 0;
-  const known = (['active', 'idle', 'idle_in_transaction'] as const).map((key): [TextKey, number] => [`db.${key}`, count(key)]);
-  const rest = Math.max(known.reduce((left, [, value]) => left - value, count('used')), 0);
+  const known = (['active', 'idle', 'idle_in_transaction'] as const).map((key): [TextKey, number] => [
+    `db.${key}`,
+    count(key),
+  ]);
+  const rest = Math.max(
+    known.reduce((left, [, value]) => left - value, count('used')),
+    0,
+  );
   const all: [TextKey, number][] = [...known, ['db.other', rest], ['db.free', Math.max(max - count('used'), 0)]];
   return all
     .map(([key, value], index) => ({ label: say(key), value, text: plain(value), tone: index + 1 }))
@@ -148,7 +164,13 @@ function drawn(check: Check, points: Point[]): Drawing {
     return value === undefined ? [] : [{ value, label: `${label} ${plain(value)} ms` }];
   });
   /** There is no longer memory of latencies: what is usual is what this hour has most of. */
-  const range = points.length < FEW ? undefined : middle(points.map((point) => point.value), MOST);
+  const range =
+    points.length < FEW
+      ? undefined
+      : middle(
+          points.map((point) => point.value),
+          MOST,
+        );
   const over = nearBounds(bounds, points).some((bound) => points.some((point) => point.value > bound.value));
   return {
     points,

@@ -10,21 +10,24 @@ import { type Switch, switchesOf } from './switches';
 export function flagBlocks(check: Check): Block[] {
   const { detail, headline } = check;
   const past = check.verdict === 'unknown';
-  const rows = switchesOf(detail, !past).map((flag): TableRow => ({
-    key: flag.name,
-    id: `flag-${flag.name}`,
-    verdict: flag.verdict,
-    cells: [
-      { text: flag.name, look: 'code' },
-      flag.state === 'malformed' ? { text: say('flags.hidden') } : { text: flag.value, look: 'code' },
-      { text: sayWord('type', flag.type) },
-      { text: flag.line === undefined ? undefined : say('flags.line', { line: flag.line }) },
-      aged(flag.changed),
-      { text: stateOf(check, flag), look: 'word' },
-    ],
-  }));
+  const rows = switchesOf(detail, !past).map(
+    (flag): TableRow => ({
+      key: flag.name,
+      id: `flag-${flag.name}`,
+      verdict: flag.verdict,
+      cells: [
+        { text: flag.name, look: 'code' },
+        flag.state === 'malformed' ? { text: say('flags.hidden') } : { text: flag.value, look: 'code' },
+        { text: sayWord('type', flag.type) },
+        { text: flag.line === undefined ? undefined : say('flags.line', { line: flag.line }) },
+        aged(flag.changed),
+        { text: stateOf(check, flag), look: 'word' },
+      ],
+    }),
+  );
   const source = textAt(detail, 'source');
-  const sub = headline?.of === undefined ? '' : say('flags.sub', { value: plain(headline.value), of: plain(headline.of) });
+  const sub =
+    headline?.of === undefined ? '' : say('flags.sub', { value: plain(headline.value), of: plain(headline.of) });
   return [
     {
       id: 'h-flags',
@@ -50,7 +53,13 @@ export function flagBlocks(check: Check): Block[] {
       facts: [
         fact('flags.source', source && sayWord('flag_source', source), textAt(detail, 'where')),
         agedFact(say('flags.changed_at'), momentAt(detail, 'changed_at')),
-        { ...agedFact(say('flags.started_at', { name: textAt(detail, 'applied_by') ?? 'API' }), momentAt(detail, 'api_started_at')), note: say('flags.started_note') },
+        {
+          ...agedFact(
+            say('flags.started_at', { name: textAt(detail, 'applied_by') ?? 'API' }),
+            momentAt(detail, 'api_started_at'),
+          ),
+          note: say('flags.started_note'),
+        },
       ],
     },
   ];

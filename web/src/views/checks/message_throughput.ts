@@ -5,7 +5,7 @@ import { at, momentAt, numberAt } from '../../live/read';
 import { grouped, type Rates, ranges, sendersOf, windows, withWindow } from '../../live/series';
 import { live } from '../../live/state.svelte';
 import type { Check } from '../../live/wire';
-import type { Drawing } from '../../parts/Chart.svelte';
+import type { Drawing } from '../../parts/picture';
 import { nearBounds } from '../../parts/plot';
 import type { TableRow } from '../../parts/Table.svelte';
 import type { Block } from '../Block.svelte';
@@ -106,15 +106,20 @@ export function throughputBlocks(check: Check): Block[] {
         ...senders.map((sender) => ({ label: sayWord('sender', sender), num: true })),
       ],
       rows: fine
-        .map((window, index): TableRow => ({
-          key: window.at,
-          verdict: max !== undefined && window.value > max ? 'warn' : undefined,
-          cells: [
-            { text: clock(window.at, reader), quiet: index === fine.length - 1 ? say('throughput.running') : undefined },
-            { text: plain(window.value), look: 'strong' },
-            ...senders.map((sender) => ({ text: plain(rates?.counts[sender]?.[index] ?? 0) })),
-          ],
-        }))
+        .map(
+          (window, index): TableRow => ({
+            key: window.at,
+            verdict: max !== undefined && window.value > max ? 'warn' : undefined,
+            cells: [
+              {
+                text: clock(window.at, reader),
+                quiet: index === fine.length - 1 ? say('throughput.running') : undefined,
+              },
+              { text: plain(window.value), look: 'strong' },
+              ...senders.map((sender) => ({ text: plain(rates?.counts[sender]?.[index] ?? 0) })),
+            ],
+          }),
+        )
         .slice(-LISTED)
         .reverse(),
       none: say('chart.none'),
@@ -124,8 +129,16 @@ export function throughputBlocks(check: Check): Block[] {
       look: 'w2',
       title: say('throughput.bounds'),
       facts: [
-        fact('throughput.count_5m', told('count_5m'), max === undefined ? undefined : say('throughput.at_most', { limit: plain(max) })),
-        fact('throughput.count_60m', told('count_60m'), min === undefined ? undefined : say('throughput.at_least', { limit: plain(min) })),
+        fact(
+          'throughput.count_5m',
+          told('count_5m'),
+          max === undefined ? undefined : say('throughput.at_most', { limit: plain(max) }),
+        ),
+        fact(
+          'throughput.count_60m',
+          told('count_60m'),
+          min === undefined ? undefined : say('throughput.at_least', { limit: plain(min) }),
+        ),
         agedFact(say('throughput.newest'), momentAt(detail, 'newest_at')),
       ],
     },
@@ -134,7 +147,9 @@ export function throughputBlocks(check: Check): Block[] {
 
 function learningTold({ detail }: Check): string | undefined {
   const [day, days] = [numberAt(detail, 'learning', 'day'), numberAt(detail, 'learning', 'days')];
-  return day === undefined || days === undefined ? undefined : say('throughput.learning', { day: plain(day), days: plain(days) });
+  return day === undefined || days === undefined
+    ? undefined
+    : say('throughput.learning', { day: plain(day), days: plain(days) });
 }
 
 function usualRows({ windows }: Baseline): TableRow[] {
@@ -178,10 +193,16 @@ function drawn(rates: Rates, max: number | undefined, width: number): Drawing {
     every_min: width < 560 ? 360 : 180,
     label: say('throughput.title'),
     read: (point) => {
-      const values = { from: clock(point.at, reader), to: clock(Math.min(point.at + step_ms, to), reader), count: plain(point.value) };
+      const values = {
+        from: clock(point.at, reader),
+        to: clock(Math.min(point.at + step_ms, to), reader),
+        count: plain(point.value),
+      };
       const running = point.at + step_ms >= to ? `, ${say('throughput.running')}` : '';
       const range = usualAt.get(point.at);
-      const usual = range ? `, ${say('throughput.read_usual', { low: plain(range.low), high: plain(range.high) })}` : '';
+      const usual = range
+        ? `, ${say('throughput.read_usual', { low: plain(range.low), high: plain(range.high) })}`
+        : '';
       return say(coarse ? 'throughput.mean' : 'throughput.read', values) + running + usual;
     },
     legend: [

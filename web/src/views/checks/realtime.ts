@@ -25,7 +25,8 @@ export function realtimeBlocks(check: Check): Block[] {
     return value === undefined ? undefined : `${plain(value)} ${reader.language === 'id' ? 'dtk' : 's'}`;
   };
   const since = broker.since;
-  const marked = (is: boolean | undefined) => (is === undefined ? undefined : say(is ? 'realtime.marked' : 'realtime.unmarked'));
+  const marked = (is: boolean | undefined) =>
+    is === undefined ? undefined : say(is ? 'realtime.marked' : 'realtime.unmarked');
   return [
     {
       id: 'h-path',
@@ -72,7 +73,12 @@ export function realtimeBlocks(check: Check): Block[] {
       facts: [
         since === undefined
           ? fact('realtime.broker', sayWord('broker_state', broker.state))
-          : fact('realtime.broker', sayWord('broker_state', broker.state), `${say('realtime.since')} ${moment(since)}`, exact(since, reader)),
+          : fact(
+              'realtime.broker',
+              sayWord('broker_state', broker.state),
+              `${say('realtime.since')} ${moment(since)}`,
+              exact(since, reader),
+            ),
         fact('realtime.target', broker.target),
         fact(broker.state === 'down' ? 'realtime.error' : 'realtime.said', saidOf(broker)),
         fact('realtime.round_trip', milliseconds(broker.round_trip_ms)),
@@ -124,7 +130,10 @@ function stepsOf(check: Check, hops: Hops): Step[] {
       // Where a trigger hides what lies behind it, the way is broken before the first hop.
       verdict: (mute ? triggers : db)?.verdict ?? 'unknown',
       title: say('realtime.postgres'),
-      about: headline?.of === undefined ? undefined : say('realtime.postgres_about', { value: plain(headline.value), of: plain(headline.of) }),
+      about:
+        headline?.of === undefined
+          ? undefined
+          : say('realtime.postgres_about', { value: plain(headline.value), of: plain(headline.of) }),
     },
     signalStep(check, hops),
     { id: 'listener', verdict: listener, title: say('realtime.listener'), about: listenerTold(check, hops) },
@@ -144,11 +153,20 @@ function signalStep({ detail, observed_at }: Check, { signal: { state, verdict, 
   const step = { id: 'signal', verdict };
   const key = `realtime.signal_${state}`;
   if (state !== 'back') {
-    return { ...step, title: sayWord('signal_state', state), about: isText(key) ? say(key, { target: quoted(target) }) : undefined };
+    return {
+      ...step,
+      title: sayWord('signal_state', state),
+      about: isText(key) ? say(key, { target: quoted(target) }) : undefined,
+    };
   }
   const at = momentAt(detail, 'test_signal', 'at') ?? momentAt({ at: observed_at ?? '' }, 'at');
   const when = at === undefined ? undefined : { lead: '', moment: at, text: past(at) };
-  return { ...step, title: `${plain(numberAt(detail, 'test_signal', 'ms') ?? 0)} ms`, about: say('realtime.signal'), when };
+  return {
+    ...step,
+    title: `${plain(numberAt(detail, 'test_signal', 'ms') ?? 0)} ms`,
+    about: say('realtime.signal'),
+    when,
+  };
 }
 
 function listenerTold({ detail, headline }: Check, { heard }: Hops): string | undefined {
@@ -158,7 +176,11 @@ function listenerTold({ detail, headline }: Check, { heard }: Hops): string | un
   const at = moment(since);
   if (state !== 'listening') return say('realtime.listener_lost', { state: sayWord('listener_state', state), at });
   if (headline?.of === undefined) return undefined;
-  return say(heard ? 'realtime.listener_about' : 'realtime.listener_past', { value: plain(headline.value), of: plain(headline.of), at });
+  return say(heard ? 'realtime.listener_about' : 'realtime.listener_past', {
+    value: plain(headline.value),
+    of: plain(headline.of),
+    at,
+  });
 }
 
 function brokerStep(broker: Broker): Step {
@@ -172,7 +194,8 @@ function brokerStep(broker: Broker): Step {
 }
 
 function brokerTold({ state, tells, subscribers }: Broker): string | undefined {
-  if (state !== 'connected') return say(state === 'not_configured' ? 'realtime.broker_about' : 'realtime.broker_unseen');
+  if (state !== 'connected')
+    return say(state === 'not_configured' ? 'realtime.broker_about' : 'realtime.broker_unseen');
   if (!tells) return say('realtime.untold_about');
   return subscribers === undefined ? undefined : say('realtime.subscribers_about', { count: plain(subscribers) });
 }
@@ -183,7 +206,8 @@ function relayStep({ heard, mute, broker, relayed }: Hops): Step {
   const step = { id: 'relay', verdict: relayed.verdict, when };
   if (relayed.verdict === 'fail') return { ...step, title: say('realtime.not_passed') };
   if (relayed.verdict === 'unknown') {
-    const about = broker.state === 'connected' && heard ? say(mute ? 'realtime.no_trigger' : 'realtime.no_signal') : undefined;
+    const about =
+      broker.state === 'connected' && heard ? say(mute ? 'realtime.no_trigger' : 'realtime.no_signal') : undefined;
     return { ...step, title: say('realtime.unseen'), about };
   }
   const ms = milliseconds(relayed.delay_ms);

@@ -5,7 +5,7 @@ import { at, momentAt, numberAt, textAt } from '../../live/read';
 import { type Point, sendersOf, windows, withWindow } from '../../live/series';
 import { live } from '../../live/state.svelte';
 import type { Check } from '../../live/wire';
-import type { Drawing } from '../../parts/Chart.svelte';
+import type { Drawing } from '../../parts/picture';
 import type { TableRow } from '../../parts/Table.svelte';
 import type { Block } from '../Block.svelte';
 import { column, fact, plain } from '../cells';
@@ -36,7 +36,12 @@ export function activityBlocks({ detail, limits }: Check): Block[] {
       id: 'h-last',
       look: 'w2',
       title: say('activity.last'),
-      columns: [column('activity.sender'), column('activity.when'), column('activity.age'), column('activity.hour', { num: true })],
+      columns: [
+        column('activity.sender'),
+        column('activity.when'),
+        column('activity.age'),
+        column('activity.hour', { num: true }),
+      ],
       rows,
       none: say('facts.none'),
     },
@@ -56,7 +61,11 @@ export function activityBlocks({ detail, limits }: Check): Block[] {
         fact('activity.quiet', hours('quiet_h')),
         fact('activity.silent', hours('silent_h')),
         fact('activity.bot', users && min && say('activity.bot_value', { users, min })),
-        fact('activity.quiet_hours', reader.language === 'id' ? quiet?.replaceAll(':', '.') : quiet, say('activity.quiet_hours_note')),
+        fact(
+          'activity.quiet_hours',
+          reader.language === 'id' ? quiet?.replaceAll(':', '.') : quiet,
+          say('activity.quiet_hours_note'),
+        ),
       ],
     },
   ];
@@ -72,7 +81,11 @@ function drawn(points: Point[], step_ms: number): Drawing {
     every_min: 15,
     label: say('spark.activity', { high: plain(Math.max(...points.map((point) => point.value))) }),
     read: (point) => {
-      const told = say('throughput.read', { from: clock(point.at, reader), to: clock(point.at + step_ms, reader), count: plain(point.value) });
+      const told = say('throughput.read', {
+        from: clock(point.at, reader),
+        to: clock(point.at + step_ms, reader),
+        count: plain(point.value),
+      });
       return point.at + step_ms >= to ? `${told}, ${say('throughput.running')}` : told;
     },
   };

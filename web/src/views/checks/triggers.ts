@@ -22,7 +22,12 @@ export function triggerBlocks(check: Check): Block[] {
       key: name,
       verdict: firingVerdict(check, name, state),
       cells: [
-        { text: name, look: 'code', note: `${textAt(row, 'table') ?? ''}${called ? ` → ${called}()` : ''}`, note_look: 'code' },
+        {
+          text: name,
+          look: 'code',
+          note: `${textAt(row, 'table') ?? ''}${called ? ` → ${called}()` : ''}`,
+          note_look: 'code',
+        },
         { text: textAt(row, 'channel'), look: 'code' },
         {
           text: state ? sayWord('trigger_state', state) : sayWord('verdict', 'unknown'),
@@ -43,7 +48,10 @@ export function triggerBlocks(check: Check): Block[] {
       id: 'h-triggers',
       look: 'first',
       title: say('triggers.title'),
-      sub: headline?.of === undefined ? undefined : say('triggers.sub', { value: plain(headline.value), of: plain(headline.of) }),
+      sub:
+        headline?.of === undefined
+          ? undefined
+          : say('triggers.sub', { value: plain(headline.value), of: plain(headline.of) }),
       columns: [
         column('triggers.name'),
         column('triggers.channel', { minor: true }),
