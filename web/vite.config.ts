@@ -2,11 +2,12 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { languages } from './languages.ts';
+import { lean } from './lean.ts';
 
 export default defineConfig({
   // The page lives under a base path that only the daemon knows.
   base: './',
-  plugins: [languages(), svelte()],
+  plugins: [languages(), svelte(), lean()],
   build: {
     target: 'es2022',
     license: true,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -23,6 +23,7 @@ from monitor.outputs import wire
 from monitor.outputs.hub import Hub
 
 SLOT = b'<script type="application/json" id="document">{}</script>'
+ADVICE_SLOT = b'<script type="application/json" id="advice">{}</script>'
 GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?\s*(?:,|$)", re.IGNORECASE)
 """An answer may come packed, unless its weight is nothing (RFC 9110, 12.5.3)."""
 NEEDED = re.compile(rb'(?:src|href)="\./([^"]+)"')
@@ -43,16 +44,23 @@ class Asset:
 
 
 class Page:
-    """Serves index.html with the document in it, and the other files as they are."""
+    """Serves index.html with the document in it and what to do about its reasons, and the other files as they are.
 
-    def __init__(self, hub: Hub, folder: Traversable | None = None) -> None:
+    `advise` gives for codes of reasons what the runbooks say of them: so it is there at the first paint, and nothing
+    on the page moves when the whole runbook comes.
+    """
+
+    def __init__(
+        self, hub: Hub, folder: Traversable | None = None, advise: Callable[[Collection[str]], object] | None = None
+    ) -> None:
         self._hub = hub
+        self._advise = advise if advise is not None else lambda _: {}
         folder = folder if folder is not None else resources.files("monitor") / "_web"
         if not (folder / "index.html").is_file():
             raise MonitorError("The page has not been built; install the package again, or use ./dev run.")
         self._index = (folder / "index.html").read_bytes()
-        if SLOT not in self._index:
-            raise MonitorError("The built page has no place for the document; build it again from web/.")
+        if SLOT not in self._index or ADVICE_SLOT not in self._index:
+            raise MonitorError("The built page has no place for the document or the advice; build it again from web/.")
         self._closed = (folder / CLOSED).read_text("utf-8") if (folder / CLOSED).is_file() else ""
         if CLOSED_SLOT not in self._closed or ADDRESS_SLOT not in self._closed:
             raise MonitorError("The built sign-in page has no place for its words; build it again from web/.")
@@ -64,9 +72,9 @@ class Page:
             )
 
     async def index(self, _: web.Request) -> web.Response:
-        # "<" cannot end the script element when it is written as an escape (HTML, 4.12.1.3).
-        document = wire.encode(self._hub.document).replace(b"<", b"\\u003c")
-        body = self._index.replace(SLOT, SLOT.replace(b"{}", document))
+        document = self._hub.document
+        body = self._index.replace(SLOT, _filled(SLOT, document))
+        body = body.replace(ADVICE_SLOT, _filled(ADVICE_SLOT, self._advise(_reasons(document))))
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Cache-Control": "no-store"})
 
     def sign_in(self, request: web.Request, refused: RefusedError, rules: Rules) -> web.Response:
@@ -95,6 +103,21 @@ class Page:
         return web.Response(
             body=asset.packed if packed else asset.plain, content_type=asset.content_type, headers=headers
         )
+
+
+def _filled(slot: bytes, content: object) -> bytes:
+    # "<" cannot end the script element when it is written as an escape (HTML, 4.12.1.3).
+    return slot.replace(b"{}", wire.encode(content).replace(b"<", b"\\u003c"))
+
+
+def _reasons(part: object) -> set[str]:
+    """Find the codes of all reasons that hold now, wherever in the document they stand."""
+    if not isinstance(part, Mapping):
+        return set()
+    found = {part["reason"]} if isinstance(part.get("reason"), str) else set()
+    also = part.get("also")
+    found |= set(also) if isinstance(also, Mapping) else set()
+    return found.union(*(_reasons(value) for key, value in part.items() if key != "transitions"))
 
 
 def _assets(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:

@@ -122,10 +122,10 @@ class Server:
         self.attendance = Attendance(gate.still, clock)
         company = Company(self._seats, self.attendance, gate.rules, gate.bearer)
         stream, events = Stream(hub, clock, company), Events(hub, company)
-        page = Page(hub, web_folder)
         session = Session(gate, clock, edits=editor is not None and editor.edits)
         settings = Settings(hub, clock, editor)
         guide = Runbooks(runbooks or {}, links or {}, gate.rules.sign_in_url)
+        page = Page(hub, web_folder, guide.about)
         self._keeper = keeper = Doorkeeper(gate, clock, hub.counts, page.sign_in)
         names = {urlsplit(origin).hostname or "" for origin in gate.rules.origins}
         application = web.Application(

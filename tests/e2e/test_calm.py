@@ -22,17 +22,22 @@ DESK, PHONE = Look(1280, "light", "id"), Look(360, "dark", "en")
 WORDS = Path(__file__).parents[2] / "web" / "src" / "i18n"
 SHIFTS = """
 window.shifts = [];
+window.score = 0;
+window.frames = new Set();
 const moved = ({ previousRect: a, currentRect: b }) => {
   const far = (side) => Math.abs(a[side] - b[side]) > 1;
   return b.width > 0 && a.width > 0 && (far('top') || (far('left') && far('right')));
 };
 new PerformanceObserver((list) => {
-  for (const one of list.getEntries())
+  for (const one of list.getEntries()) {
+    window.score += one.hadRecentInput ? 0 : one.value;
+    if (one.sources.some(moved)) window.frames.add(one.startTime);
     for (const { node } of one.sources.filter(moved))
       window.shifts.push(`${node?.nodeName} ${node?.className} ${node?.textContent?.slice(0, 40)}`);
+  }
 }).observe({ type: 'layout-shift', buffered: true });
 """
-"""What stands elsewhere than before; a number that grows at its one end has not moved."""
+"""What stands elsewhere than before; a number that grows at its one end has not moved. The score is the browser's."""
 FOCUSED = """() => {
   const one = document.activeElement, ring = (it) => it && getComputedStyle(it).outlineStyle !== 'none';
   const box = one.getBoundingClientRect();
@@ -151,6 +156,35 @@ async def test_stillness(browser, look):
             await asyncio.sleep(0.02)
         await expect(page.locator("#message_throughput .figure")).to_contain_text(re.compile(r"23[.,]0|23 "))
         assert await page.evaluate("window.shifts") == []
+
+
+FAILING = [("trigger_missing",), ("trigger_missing", "flags_file_missing", "broker_down")]
+
+
+@pytest.mark.parametrize("look", [DESK, PHONE], ids=lambda look: look.name)
+@pytest.mark.parametrize("troubles", FAILING, ids=len)
+async def test_failing(browser, look, troubles):
+    """What to do stands on each failing card at the first paint: nothing moves when all the rest has come."""
+    async with opened(browser, made.board(*troubles), look) as (_, page):
+        await expect(page.locator('.check[data-verdict="fail"] .do')).to_have_count(len(troubles))
+        await page.wait_for_load_state("networkidle")
+        await until(page, "performance.getEntriesByType('resource').some((one) => one.name.includes('runbook'))")
+        await page.wait_for_load_state("networkidle")
+        assert await page.evaluate("[window.shifts, Number(window.score.toFixed(2))]") == [[], 0]
+
+
+@pytest.mark.parametrize("look", [DESK, PHONE], ids=lambda look: look.name)
+async def test_failing_later(browser, look):
+    """A card that begins to fail grows once, in the frame of its verdict, with what to do about it."""
+    async with opened(browser, made.board(), look) as (stand, page):
+        await until(page, "performance.getEntriesByType('resource').some((one) => one.name.includes('runbook'))")
+        await page.wait_for_load_state("networkidle")
+        assert await page.evaluate("[window.shifts, Number(window.score.toFixed(2))]") == [[], 0]
+        stand.show(made.BOARDS["troubles"]["trigger_missing"])
+        await expect(page.locator("#triggers .do")).to_be_visible()
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        await page.wait_for_load_state("networkidle")
+        assert await page.evaluate("window.frames.size") <= 1
 
 
 def only(language):

@@ -37,7 +37,10 @@ EVERYTHING = {
 }
 """A configuration with which everything of the HUPH profile is watched."""
 WEB = Path(__file__).parents[2] / "web"
-INDEX = '<!doctype html><title>x</title>\n<script type="application/json" id="document">{}</script>\n<p>{}</p>\n'
+INDEX = (
+    '<!doctype html><title>x</title>\n<script type="application/json" id="document">{}</script>\n'
+    '<script type="application/json" id="advice">{}</script>\n<p>{}</p>\n'
+)
 
 
 class Port:

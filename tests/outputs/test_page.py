@@ -52,10 +52,36 @@ async def test_document(stage):
         page.feed(await response.text())
         assert (response.status, response.content_type, response.charset) == (200, "text/html", "utf-8")
         assert response.headers["Cache-Control"] == "no-store"
-    [(attributes, text)] = page.scripts
+    (attributes, text), _ = page.scripts
     assert attributes == {"type": "application/json", "id": "document"}
     _, served = await stage.get("api/v1/health/full")
     assert json.loads(text) == served
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"checks": {"triggers": {"reason": "triggers.missing"}}},
+        {"services": {"api": {"verdict": "ok", "also": {"triggers.missing": {"verdict": "warn"}}}}},
+        {"cron": {"jobs": {"sweep": {"reason": "triggers.missing"}}}},
+    ],
+    ids=["reason", "beside", "deep"],
+)
+async def test_advice(show, part):
+    """Beside the document stands what to do about the reasons that hold now, in both languages, and about no other."""
+    nothing = dict.fromkeys(("checks", "services", "cron", "settings", "monitor"))
+    window = await show(**{**nothing, **part, "transitions": {"1": {"reason": "unknown.starting"}}})
+    async with window.http.get(window.url) as response:
+        page = Scripts()
+        page.feed(await response.text())
+    _, (attributes, text) = page.scripts
+    assert attributes == {"type": "application/json", "id": "advice"}
+    told = json.loads(text)
+    assert set(told) == {"id", "en"}
+    for language, book in told.items():
+        _, whole = await window.get(f"api/v1/runbook/{language}")
+        assert list(book["entries"]) == ["triggers.missing"]
+        assert book == {**whole, "entries": {"triggers.missing": whole["entries"]["triggers.missing"]}}
 
 
 async def test_hostile(stage):
@@ -64,11 +90,11 @@ async def test_hostile(stage):
     stage.tell(Sample(stage.clock.now(), trouble), Event(stage.clock.now(), "messages", {"a": HOSTILE}))
     async with stage.http.get(stage.url) as response:
         text = await response.text()
-    assert text.count("<script") == text.count("</script") == 1
+    assert text.count("<script") == text.count("</script") == 2
     assert "<!--" not in text
     page = Scripts()
     page.feed(text)
-    [(_, inner)] = page.scripts
+    (_, inner), _ = page.scripts
     assert json.loads(inner)["checks"]["triggers"]["params"]["object"] == HOSTILE
     assert text.endswith("<p>{}</p>\n"), "only the slot is filled"
 

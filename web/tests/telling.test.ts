@@ -84,28 +84,28 @@ describe('reasons', () => {
 
 describe('beside a reason', () => {
   it('is nothing when nothing is to be said', () => {
-    expect(flagsOf(checkOf('db'), () => board(), id)).toEqual([]);
+    expect(flagsOf(checkOf('db'), () => board(), id)).toBe('');
   });
 
   it('stands that it wobbles', () => {
     const check = checkOf('message_throughput', 'throughput_drop');
     expect([flagsOf(check, () => board(), id), flagsOf(check, () => board(), en)]).toEqual([
-      ['berubah-ubah'],
-      ['flapping'],
+      'berubah-ubah',
+      'flapping',
     ]);
   });
 
   it('stands how far another verdict is proven', () => {
     const slow = service('dify', 'service_slow');
-    expect(flagsOf(slow, () => board(), en)).toEqual(['not settled: 1 of 2 observations towards failing']);
-    expect(flagsOf({ ...slow, pending: { to: 'fail' } }, () => board(), en)).toEqual([]);
+    expect(flagsOf(slow, () => board(), en)).toBe('not settled: 1 of 2 observations towards failing');
+    expect(flagsOf({ ...slow, pending: { to: 'fail' } }, () => board(), en)).toBe('');
   });
 
   it('stands what it follows from, by the name of who has that', () => {
     const document = board('broker_down');
     const check = document.checks.realtime as Entry;
-    expect(flagsOf(check, () => document, id)).toEqual(['akibat dari layanan huph-api (service.refused)']);
-    expect(flagsOf(check, () => board(), en)).toEqual(['follows from service.refused']);
+    expect(flagsOf(check, () => document, id)).toBe('akibat dari layanan huph-api (service.refused)');
+    expect(flagsOf(check, () => board(), en)).toBe('follows from service.refused');
   });
 
   it('stands what is seen of the server while the database hides the rest', () => {

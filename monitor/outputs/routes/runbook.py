@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from typing import Any
 from urllib.parse import urljoin
 
 from aiohttp import web
@@ -21,6 +22,13 @@ class Runbooks:
         empty = Runbook({}, {})
         self._told = {language: _told(language, books.get(language, empty), links, admin) for language in LANGUAGES}
         self._tags = {language: _tag(told) for language, told in self._told.items()}
+
+    def about(self, codes: Collection[str]) -> dict[str, dict[str, object]]:
+        """Give of each language's runbook what concerns these reasons, in the form in which the whole is answered."""
+        return {
+            language: {**told, "entries": {code: entry for code, entry in told["entries"].items() if code in codes}}
+            for language, told in self._told.items()
+        }
 
     async def one(self, request: web.Request) -> web.Response:
         """Give the runbook of a language, or say that the asker has it already; without one it has no entries."""
@@ -42,7 +50,7 @@ def _tag(told: Mapping[str, object]) -> str:
     return hashlib.sha256(wire.encode(told)).hexdigest()[:16]
 
 
-def _told(language: str, book: Runbook, links: Mapping[str, str], admin: str) -> dict[str, object]:
+def _told(language: str, book: Runbook, links: Mapping[str, str], admin: str) -> dict[str, Any]:
     """Give it as it goes over the wire; what an entry does not have is absent."""
     return {
         "language": language,

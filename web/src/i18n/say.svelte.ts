@@ -5,11 +5,11 @@ import { learn, type TextKey, text, type Values, type WordGroup, word } from './
 export type Theme = 'light' | 'dark';
 
 class Reader implements Place {
-  language = $state<Language>('id');
-  zone = $state('UTC');
-  platform_zone = $state('UTC');
+  language = $state.raw<Language>('id');
+  zone = $state.raw('UTC');
+  platform_zone = $state.raw('UTC');
   /** Absent = as the system says. */
-  theme = $state<Theme>();
+  theme = $state.raw<Theme>();
 
   /** Says whether there are words at all. */
   async begin(): Promise<boolean> {

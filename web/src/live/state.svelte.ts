@@ -35,11 +35,11 @@ class Live {
   rates = $state.raw<Rates>();
   latency = $state.raw<Point[]>();
   /** The one ticking clock; every age on the page is told from it. */
-  now = $state(Date.now());
+  now = $state.raw(Date.now());
   /** The daemon does not understand this page any more. */
-  foreign = $state(false);
+  foreign = $state.raw(false);
   /** The daemon serves another build of this page by now. */
-  newer = $state(false);
+  newer = $state.raw(false);
   /** Kept also while nobody looks. */
   tab = $state.raw<Tab>();
   /** Whether there is anything to show. */

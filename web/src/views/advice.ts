@@ -5,8 +5,8 @@ import { command, withHost } from '../i18n/command';
 import { filled, type Piece } from '../i18n/sentence';
 import { text } from '../i18n/text';
 import type { Advice, Book } from '../live/runbook';
-import type { Told, Way, Words } from '../parts/Guide.svelte';
 import { toWatched } from '../route.svelte';
+import type { Told, Way } from './Guide.svelte';
 import type { Followed } from './healing';
 import { capital, nameOf } from './telling';
 
@@ -27,21 +27,6 @@ export function adviceFor(book: Book, one: Followed, self: string, now: number, 
     ways: waysOf(book, advice, one, self, place),
     done: one.ended !== undefined,
     state: stateOf(one, place),
-  };
-}
-
-export function guideWords(place: Place): Words {
-  const say = (key: Parameters<typeof text>[0]) => text(key, place.language);
-  return {
-    means: say('runbook.means'),
-    causes: say('runbook.causes'),
-    first: say('runbook.first'),
-    verify: say('runbook.verify'),
-    away: say('runbook.new_tab'),
-    copy_label: say('runbook.copy_label'),
-    copy: say('runbook.copy'),
-    copied: say('runbook.copied'),
-    selected: say('runbook.selected'),
   };
 }
 

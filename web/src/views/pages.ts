@@ -1,7 +1,15 @@
 // The pages behind the board, in one piece that is fetched after the first paint.
-export { default as CheckPage } from './CheckPage.svelte';
-export { default as EventsPage } from './EventsPage.svelte';
-export { default as FirstStep } from './FirstStep.svelte';
-export { default as JobPage } from './JobPage.svelte';
-export { default as Runbook } from './Runbook.svelte';
-export { default as SettingPage } from './settings/SettingPage.svelte';
+import type { Component } from 'svelte';
+import type { Route } from '../route.svelte';
+import CheckPage from './CheckPage.svelte';
+import EventsPage from './EventsPage.svelte';
+import JobPage from './JobPage.svelte';
+import SettingPage from './settings/SettingPage.svelte';
+
+/** Each by the kind of thing that it is about, whose name it is given. */
+export const PAGES: Record<Exclude<Route['page'], 'board'>, Component<{ name: string }>> = {
+  events: EventsPage as unknown as Component<{ name: string }>,
+  check: CheckPage,
+  job: JobPage,
+  setting: SettingPage,
+};

@@ -1,20 +1,34 @@
-// The runbook of each language: fetched when it is first needed, and kept, so that it is there while the daemon is away.
+// The runbook of each language: what concerns the reasons of the first paint came inside the page, the rest is fetched when
+// it is first needed, and kept, so that it is there while the daemon is away.
 import type { Language } from '../format/place';
-import { type Book, fetchBook } from '../live/runbook';
+import { type Book, bookOf, fetchBook } from '../live/runbook';
+import type { Json } from '../live/wire';
 
 class Runbooks {
   books = $state.raw<Partial<Record<Language, Book>>>({});
   /** The last try brought nothing: the daemon is away. */
-  failed = $state(false);
-  #asking = new Set<Language>();
+  failed = $state.raw(false);
+  /** Asked for, or there as a whole. */
+  #asked = new Set<Language>();
+
+  /** Takes in what came inside the page, in both languages: it is not known yet which will be read. */
+  begin(told: { [language: string]: Json }): void {
+    for (const language of ['id', 'en'] as const) {
+      if (told[language]) this.#keep(language, bookOf(told[language]));
+    }
+  }
 
   async need(language: Language): Promise<void> {
-    if (this.books[language] || this.#asking.has(language)) return;
-    this.#asking.add(language);
+    if (this.#asked.has(language)) return;
+    this.#asked.add(language);
     const found = await fetchBook(language);
-    this.#asking.delete(language);
     this.failed = found === undefined;
-    if (found) this.books = { ...this.books, [language]: found };
+    if (found) this.#keep(language, found);
+    else this.#asked.delete(language);
+  }
+
+  #keep(language: Language, book: Book): void {
+    this.books = { ...this.books, [language]: book };
   }
 }
 

@@ -1,9 +1,9 @@
 // How much room there is: on a narrow screen the order of reading is the order of need.
-import { MediaQuery } from 'svelte/reactivity';
 import { worstOf } from '../live/select';
 import type { TableRow } from '../parts/Table.svelte';
+import { Media } from './media.svelte';
 
-export const narrow = new MediaQuery('(max-width: 640px)');
+export const narrow = new Media('(max-width: 640px)');
 
 /** More rows than one takes in at a glance. */
 const LONG = 8;

@@ -22,9 +22,11 @@ export function wordOf(entry: Entry, place: Place): string {
   return word('verdict', isDisabled(entry) ? 'disabled' : entry.verdict, place.language);
 }
 
-/** What stands beside a reason: that it wobbles, what it may turn to, and what it follows from. */
-/** The document is asked for only where somebody else is the cause. */
-export function flagsOf(entry: Entry, document: () => HealthDocument, place: Place): string[] {
+/**
+ * What stands beside a reason: that it wobbles, what it may turn to, and what it follows from.
+ * The document is asked for only where somebody else is the cause.
+ */
+export function flagsOf(entry: Entry, document: () => HealthDocument, place: Place): string {
   const flags: string[] = [];
   const { flapping, pending, explained_by } = entry;
   if (flapping === true) flags.push(text('flag.flapping', place.language));
@@ -38,7 +40,7 @@ export function flagsOf(entry: Entry, document: () => HealthDocument, place: Pla
     const name = who === undefined ? explained_by : `${nameOf(who, place)} (${explained_by})`;
     flags.push(text('flag.explained_by', place.language, { name }));
   }
-  return flags;
+  return flags.join(' · ');
 }
 
 /** What is said beside the overall word about one section below the seven. */

@@ -17,15 +17,15 @@ type Refusal = Outcome & { kind: 'refused' };
 
 export class Editing {
   /** Absent: untouched, the field shows what is set. */
-  draft = $state<string>();
-  reason = $state('');
-  busy = $state(false);
+  draft = $state.raw<string>();
+  reason = $state.raw('');
+  busy = $state.raw(false);
   refusal = $state.raw<Refusal>();
   conflict = $state.raw<Current>();
   /** What was saved; `arrived` once the stream has brought it here as to everybody. */
   saved = $state.raw<{ base: Base; at: number | undefined; arrived: boolean }>();
   /** A value that was sent is judged when it is sent, not while it is typed. */
-  tried = $state(false);
+  tried = $state.raw(false);
   readonly setting: Setting;
   readonly changed: boolean;
   readonly problem: Problem | undefined;
