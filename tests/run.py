@@ -50,7 +50,7 @@ def unsteady(command: list[str], folder: str) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run pytest with these arguments, or everything when there are none; give the exit code."""
-    pytest = [sys.executable, "-m", "pytest", "-q", "-m", "not prove", "--durations=60"]
+    pytest = [sys.executable, "-m", "pytest", "-q", "-m", "not prove"]
     if arguments:
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
     with tempfile.TemporaryDirectory() as folder:

@@ -401,6 +401,7 @@ def test_a_proof_that_leaves_no_ledger():
     assert (counting.drift, counting.in_sync, counting.ask) == (Drift(1, NOON + 6), False, True)
 
 
+@pytest.mark.life
 def test_bounds():
     """However long it goes on, it holds no more than its bounds."""
     counting = synced()

@@ -82,6 +82,7 @@ def test_diff(old, new, changes):
     assert text(patch.diff(old, new)) == text(changes)
 
 
+@pytest.mark.life
 @given(objects, objects)
 def test_round_trip(old, new):
     """Over the wire and applied, a patch leads from any document to any other, and there is none between equals."""
@@ -93,6 +94,7 @@ def test_round_trip(old, new):
     assert patch.diff(new, copy.deepcopy(new)) == {}
 
 
+@pytest.mark.life
 @given(objects, objects)
 def test_same_is_text(old, new):
     """Two objects are the same exactly when their JSON is."""
@@ -108,6 +110,7 @@ def shared(old, new, changes):
     )
 
 
+@pytest.mark.life
 @given(objects, objects)
 def test_sharing(old, new):
     """What a patch does not touch is shared with the document before, at every depth."""

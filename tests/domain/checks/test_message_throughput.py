@@ -234,6 +234,7 @@ def test_learned(days, expected):
     assert codes(ticked(judgement, 2)) == expected
 
 
+@pytest.mark.life
 def test_learned_in_parts():
     """The weeks are learned in parts, each by a tick of its own, and nothing is said before the last one."""
     judgement = told(CHECK.begin(at(0)), 0, counted(user=400), recent(), history(56.0))
@@ -250,6 +251,7 @@ def test_learned_in_parts():
     assert codes(judgement) == SPIKE
 
 
+@pytest.mark.life
 def test_learns_on(known):
     """A quarter of an hour is learned from the windows of the day, a minute after its end."""
     until = known.memory.learning.baseline.until

@@ -379,6 +379,7 @@ def test_slow():
     assert params(judgement, "realtime.slow") == {"hop": "relay", "delay_ms": 1500, "limit_ms": 1000}
 
 
+@pytest.mark.life
 @pytest.mark.parametrize("check", [CHECK, WHOLE], ids=["no broker", "broker"])
 def test_storm(check):
     """A flood of signals is a warning, also where they carry nothing; it is looked at each second until it is over."""

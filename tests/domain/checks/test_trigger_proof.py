@@ -309,6 +309,7 @@ def test_changed_rows():
     assert params(judgement, "triggers.leaking")["rows"] == 1
 
 
+@pytest.mark.life
 def test_forgotten_keys():
     """When more signals came than can be remembered, a key that is not among them may have been heard."""
     flood = [(20, Event(at(20), "messages", {"id": number})) for number in range(BLOCK * (BLOCKS + 1))]
