@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKERS = "5"
+WORKERS = "4"
 """More than the cores: most tests wait for a second to pass, or for PostgreSQL."""
 FEW = 4
 """So many red tests may be red because three ran at once on a busy machine; they are asked once more, one by one."""

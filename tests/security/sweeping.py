@@ -125,7 +125,8 @@ class Asker:
         folder = Path("/proc") / str(self.daemon.process.pid)
         self.heard.note("cmdline", (folder / "cmdline").read_bytes())
         for thread in (folder / "task").iterdir():
-            self.heard.note("cmdline", (thread / "comm").read_bytes())
+            with contextlib.suppress(FileNotFoundError):  # it has just ended
+                self.heard.note("cmdline", (thread / "comm").read_bytes())
 
 
 @asynccontextmanager

@@ -154,17 +154,12 @@ async def test_timeout(behave):
     assert (await met(behave)).outcome == "timeout"
 
 
-async def explodes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer with 200 MB of nothing, packed when it is asked for: that takes a second."""
-    await says(answer(bomb(200), "200 OK", "Content-Encoding: gzip"))(reader, writer)
-
-
 TOO_MUCH = f"body > {http.MOST // 1024} KiB"
 BROKEN = [
     pytest.param(endless(OK + b"\r\n", b"x" * 50_000), TOO_MUCH, id="endless body"),
     pytest.param(endless(CHUNKED, b"c350\r\n" + b"x" * 50_000 + b"\r\n"), TOO_MUCH, id="endless chunks"),
     pytest.param(says(answer(b"x" * (http.MOST + 1))), TOO_MUCH, id="one byte too many"),
-    pytest.param(explodes, TOO_MUCH, id="bomb"),
+    pytest.param(says(answer(bomb(20), "200 OK", "Content-Encoding: gzip")), TOO_MUCH, id="bomb"),
     pytest.param(says(OK + b"Content-Length: 9\r\n\r\nabc"), "broken body", id="cut off"),
     pytest.param(says(CHUNKED + b"5\r\nab"), "broken body", id="cut off amid a chunk"),
     pytest.param(says(CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n"), "no valid HTTP", id="chunk without a size"),
