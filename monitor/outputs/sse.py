@@ -39,6 +39,7 @@ class Events:
         over = asyncio.Event()
         with joining.seated(self._company, request, self._hub.counts, lambda *_: over.set()):
             await response.prepare(request)
+            response.headers.clear()  # sent, and of no use any more
             await self._follow(request, position, over)
         return response
 

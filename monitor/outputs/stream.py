@@ -100,6 +100,8 @@ class Stream:
         goodbye: Goodbye,
     ) -> None:
         one = Subscriber(transport, "frame", goodbye.say, deflates=_deflates(socket))
+        # They have been sent, and would be kept for hours: two kilobytes of each subscriber.
+        socket.headers.clear()
         try:
             async with goodbye.ending:
                 if guest.known or await self._introduced(socket, guest, goodbye):
