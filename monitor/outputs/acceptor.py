@@ -30,8 +30,8 @@ class Site(web.BaseSite):
 
     def __init__(self, runner: Runner, listening: socket.socket) -> None:
         super().__init__(runner)
-        self._server_of_ours = cast("GuardedServer", runner.server)
-        self._reception = self._server_of_ours.reception
+        self._factory = cast("GuardedServer", runner.server)
+        self._reception = self._factory.reception
         self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._entering: set[asyncio.Task[object]] = set()
@@ -85,7 +85,7 @@ class Site(web.BaseSite):
     async def _enter(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         try:
-            await self._loop.connect_accepted_socket(self._server_of_ours, connection)
+            await self._loop.connect_accepted_socket(self._factory, connection)
         except OSError:
             # Gone again before it was served.
             connection.close()

@@ -21,13 +21,10 @@ class Turnstile:
         self._per_turn = per_turn
         self._left = per_turn
         self._turning = False
-        self._waiting: deque[Callable[[], bool]] = deque()
+        self._waiting: deque[Callable[[], object]] = deque()
 
     async def passed(self) -> None:
         """Wait for one's turn."""
-        if self._left and not self._waiting:
-            self._take()
-            return
         mine = self._loop.create_future()
 
         def go() -> bool:
@@ -36,21 +33,16 @@ class Turnstile:
             mine.set_result(None)
             return True
 
-        self._waiting.append(go)
+        self.call(go)
         await mine
 
     def call(self, act: Callable[[], object]) -> None:
-        """Do this when its turn has come."""
+        """Do this when its turn has come; where it gives False, the turn is the next one's."""
         if self._left and not self._waiting:
             self._take()
             act()
-            return
-
-        def go() -> bool:
-            act()
-            return True
-
-        self._waiting.append(go)
+        else:
+            self._waiting.append(act)
 
     def _take(self) -> None:
         self._left -= 1
@@ -62,5 +54,5 @@ class Turnstile:
         self._turning = False
         self._left = self._per_turn
         while self._left and self._waiting:
-            if self._waiting.popleft()():
+            if self._waiting.popleft()() is not False:
                 self._take()

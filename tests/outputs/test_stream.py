@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 import time
@@ -17,6 +18,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from monitor.domain import patch
+from monitor.outputs.connections import Connection
 from monitor.outputs.hub import LAG_S
 from monitor.outputs.seats import Limits
 from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, Stream
@@ -528,3 +530,22 @@ async def test_own_hosts(stage, host):
     """The names of this machine's own loopback are ours, whatever the port that a proxy shows."""
     async with stage.http.get(f"{stage.url}api/v1/health/full", headers={"Host": host}) as answer:
         assert answer.status == 200
+
+
+async def test_nothing_is_left(stage):
+    """A connection that has ended is gone at once: no circle of references keeps it for the garbage collector."""
+
+    def ours() -> int:
+        return sum(type(one) is Connection for one in gc.get_objects())
+
+    gc.collect()
+    before = ours()
+    gc.disable()
+    try:
+        async with stage.connect() as socket:
+            await joined(stage, socket)
+            assert ours() == before + 1
+            socket.transport.abort()
+        await until(lambda: ours() == before)
+    finally:
+        gc.enable()
