@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http.cookies import SimpleCookie
 from typing import Any, Literal
 
 import aiohttp
+from playwright.async_api import Page, expect
 
 from tests import npm
 from tests.access.minting import HERE, SECRET
@@ -64,6 +65,10 @@ class Admin:
         """Let what is below /hm/ be answered by the daemon at this address."""
         self._say({"daemon": daemon})
 
+    def seen_at(self, origin: str) -> None:
+        """Let visitors come by this origin, a proxy's before it; the address that we ask at ourselves stays."""
+        self._say({"origin": origin})
+
     def _say(self, words: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(words).encode() + b"\n")
@@ -103,3 +108,53 @@ class Visitor:
         form = {"csrfToken": json.loads(text)["csrfToken"], "callbackUrl": "/hm/", "username": email}
         _, headers, _ = await self.ask("POST", f"{base}/callback/credentials", data={**form, "password": password})
         return headers["Location"]
+
+
+class Tab:
+    """A page of a visitor's browser at the admin's origin, and what has come to it over WebSocket."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page = page
+        self.origin = origin
+        self.frames: list[str | bytes] = []
+        page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
+
+    def _heard(self, frame: str | bytes) -> None:
+        self.frames.append(frame)
+
+    async def sign_in(self, version: str, email: str) -> None:
+        """Sign in by the page that the package itself draws, and come to ours."""
+        await self.page.goto(f"{self.origin}/{version}/api/auth/signin?callbackUrl=/hm/")
+        await self.page.get_by_label("Username").fill(email)
+        await self.page.get_by_label("Password").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.wait_for_url("**/hm/")
+
+    async def asks(self, path: str) -> tuple[int, str, str]:
+        """Ask, as our page would, for an address; give the status, the code of a refusal, and who is asking."""
+        script = "async (path) => { const r = await fetch(path); return [r.status, await r.json()]; }"
+        status, said = await self.page.evaluate(script, f"/hm/api/v1/{path}")
+        return status, said.get("error", {}).get("code", ""), said.get("name", "")
+
+    async def until(self, promise: Callable[[], Awaitable[bool]], within: float = 10) -> None:
+        """Wait until this is so."""
+        async with asyncio.timeout(within):
+            while not await promise():
+                await asyncio.sleep(0.05)
+
+    async def lives(self) -> None:
+        """Wait until the board is there, and something new has come over the stream."""
+        await expect(self.page.locator(".check#db")).to_be_visible()
+        self.frames.clear()
+
+        async def heard() -> bool:
+            return bool(self.frames)
+
+        await self.until(heard)
+        await expect(self.page.locator("html")).to_have_attribute("data-link", "live")
+
+    async def status(self) -> int:
+        """Give the status with which our page is answered."""
+        response = await self.page.goto(f"{self.origin}/hm/")
+        assert response is not None
+        return response.status

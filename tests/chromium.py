@@ -73,14 +73,14 @@ def _install() -> None:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Browser]:
-    """Run one headless Chromium."""
+async def running(*flags: str) -> AsyncIterator[Browser]:
+    """Run one headless Chromium, with these flags of its own command line besides ours."""
     # The Node that playwright carries needs a library that bare machines do not have.
     os.environ["PLAYWRIGHT_NODEJS_PATH"] = npm.NODE
     found = find()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=found.path, args=FLAGS, env={**os.environ, **found.environment}
+            executable_path=found.path, args=[*FLAGS, *flags], env={**os.environ, **found.environment}
         )
         yield browser
         await browser.close()

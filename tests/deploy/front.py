@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.deploy.unit import ROOT
 
 HOST = "admin.example"
+ORIGIN = f"https://{HOST}"
 NGINX = """\
 daemon off;
 pid {folder}/nginx.pid;
@@ -44,7 +45,7 @@ START_S = 10.0
 
 
 @dataclass
-class Admin:
+class StandIn:
     """What stands in the admin's place; it keeps the headers that it was asked with."""
 
     port: int = 0
@@ -58,6 +59,23 @@ class Admin:
             answer.set_cookie(f"session.{place}", "x" * 3900)
         return answer
 
+    @classmethod
+    @asynccontextmanager
+    async def standing(cls) -> AsyncIterator[StandIn]:
+        """Answer on a free port of loopback."""
+        admin = cls()
+        application = web.Application()
+        application.router.add_get("/{path:.*}", admin.answer)
+        runner = web.AppRunner(application, access_log=None, max_field_size=65_536, max_line_size=65_536)
+        await runner.setup()
+        listening = socket.create_server(("127.0.0.1", 0))
+        admin.port = listening.getsockname()[1]
+        await web.SockSite(runner, listening).start()
+        try:
+            yield admin
+        finally:
+            await runner.cleanup()
+
 
 @dataclass(frozen=True)
 class Front:
@@ -66,7 +84,6 @@ class Front:
     port: int
     plain_port: int
     trust: ssl.SSLContext
-    admin: Admin
 
     @property
     def address(self) -> str:
@@ -158,25 +175,17 @@ def caddyfile(folder: Path, *, port: int, plain: int) -> Path:
 
 
 @asynccontextmanager
-async def fronted(kind: str, folder: Path, monitor: int) -> AsyncIterator[Front]:
-    """Run the proxy `kind` before an admin and the daemon on this port."""
-    admin = Admin()
-    application = web.Application()
-    application.router.add_get("/{path:.*}", admin.answer)
-    runner = web.AppRunner(application, access_log=None, max_field_size=65_536, max_line_size=65_536)
-    await runner.setup()
-    listening = socket.create_server(("127.0.0.1", 0))
-    admin.port = listening.getsockname()[1]
-    await web.SockSite(runner, listening).start()
+async def fronted(kind: str, folder: Path, *, admin: int, monitor: int) -> AsyncIterator[Front]:
+    """Run the proxy `kind` before an admin and a daemon on these ports."""
     port, plain = free_ports(2)
     environment = dict(os.environ)
     found = program(kind)
     assert found is not None
     if kind == "nginx":
-        path = nginx_conf(folder, admin=admin.port, monitor=monitor, port=port, plain=plain)
+        path = nginx_conf(folder, admin=admin, monitor=monitor, port=port, plain=plain)
         command = [found, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(path)]
     else:
-        environment |= {"HUPH_ADMIN": f"127.0.0.1:{admin.port}", "HUPH_MONITOR": f"127.0.0.1:{monitor}"}
+        environment |= {"HUPH_ADMIN": f"127.0.0.1:{admin}", "HUPH_MONITOR": f"127.0.0.1:{monitor}"}
         path = caddyfile(folder, port=port, plain=plain)
         command = [found, "run", "--adapter", "caddyfile", "--config", str(path)]
     log = folder / f"{kind}.log"
@@ -188,12 +197,11 @@ async def fronted(kind: str, folder: Path, monitor: int) -> AsyncIterator[Front]
                 assert process.returncode is None, log.read_text()
                 await asyncio.sleep(0.05)
         trust = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
-        yield Front(port, plain, trust, admin)
+        yield Front(port, plain, trust)
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
-        await runner.cleanup()
 
 
 async def answers(port: int) -> bool:

@@ -22,13 +22,12 @@ from monitor.access.tokens import TokenStore
 from monitor.demo.postgres import EmbeddedPostgres
 from tests.daemon import Daemon
 from tests.deploy import front
-from tests.deploy.front import HOST, Front
+from tests.deploy.front import HOST, ORIGIN, Front, StandIn
 from tests.watched import Platform, platform_of
 
 SECRET = "a secret of the admin, and no other one's"
 GLASS = "break-in-case-of-fire-0123456789abcdef"
 COOKIE = "__Secure-next-auth.session-token"
-ORIGIN = f"https://{HOST}"
 
 
 class Local(AbstractResolver):
@@ -56,8 +55,9 @@ def session_cookie(role: str = "super_admin") -> str:
 class Visitor:
     """Asks the proxy by the admin's name, showing what each test gives it."""
 
-    def __init__(self, proxy: Front, daemon_address: str, token: str, platform: Platform) -> None:
+    def __init__(self, proxy: Front, admin: StandIn, daemon_address: str, token: str, platform: Platform) -> None:
         self.proxy = proxy
+        self.admin = admin
         self.direct = daemon_address
         self.platform = platform
         self.bearer = {"Authorization": f"Bearer {token}"}
@@ -86,7 +86,7 @@ async def visitor(
         (folder / name).chmod(0o600)
     (folder / "store").mkdir(mode=0o700)
     token = TokenStore(folder / "store" / "tokens.db").add("prober", "stream", 1, time.time())
-    async with platform_of(postgres, template) as platform:
+    async with platform_of(postgres, template) as platform, StandIn.standing() as admin:
         daemon = await Daemon.start(
             folder,
             platform.monitor_dsn,
@@ -98,8 +98,9 @@ async def visitor(
             ),
         )
         try:
-            async with front.fronted(request.param, folder, urlsplit(daemon.address).port or 0) as proxy:
-                visitor = Visitor(proxy, daemon.address, token, platform)
+            ports = {"admin": admin.port, "monitor": urlsplit(daemon.address).port or 0}
+            async with front.fronted(request.param, folder, **ports) as proxy:
+                visitor = Visitor(proxy, admin, daemon.address, token, platform)
                 yield visitor
                 await visitor.session.close()
         finally:
@@ -142,14 +143,14 @@ async def test_nobody_is_near(visitor):
         status, text, _ = await visitor.get("/hm/api/v1/session", **glass, **lie)
         assert (status, json.loads(text)["error"]["code"]) == (401, "sign_in"), lie
     await visitor.get("/anything", **{"X-Forwarded-For": "203.0.113.9"})
-    assert visitor.proxy.admin.heard[-1]["X-Forwarded-For"] == "127.0.0.1"
+    assert visitor.admin.heard[-1]["X-Forwarded-For"] == "127.0.0.1"
 
 
 async def test_cookies(visitor):
     """A session that NextAuth spreads over several cookies comes through, to the admin and to the monitor."""
     others = "; ".join(f"other.{place}={'x' * 3900}" for place in range(5))
     assert (await visitor.get("/anything", Cookie=others))[0] == 200
-    assert len(visitor.proxy.admin.heard[-1]["Cookie"]) > 19_000
+    assert len(visitor.admin.heard[-1]["Cookie"]) > 19_000
     status, text, _ = await visitor.get("/hm/api/v1/session", Cookie=f"{others}; {session_cookie()}")
     assert (status, json.loads(text)["kind"]) == (200, "user")
 

@@ -1,7 +1,7 @@
 // The platform's admin as far as the monitor sees it: people really sign in here, by NextAuth 4 below /v4/ and by Auth.js 5
 // below /v5/, and what is below /hm/ is the daemon's, as behind any reverse proxy. It reads lines of JSON from standard
-// input: first { secret, users: [{ id, name, email, role, password, permissions? }] }, later { daemon: ADDRESS }; it prints
-// its own address.
+// input: first { secret, users: [{ id, name, email, role, password, permissions? }] }, later { daemon: ADDRESS } and, where
+// visitors come by another address than its own, { origin: THAT }; it prints its own.
 import http from "node:http";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
@@ -13,6 +13,12 @@ import CredentialsV4 from "next-auth/providers/credentials";
 let daemon;
 let origin;
 let options;
+
+/** Takes where the daemon is, and where visitors see us: of that address NextAuth makes its cookies, __Secure- or not. */
+function place(places) {
+  ({ daemon = daemon, origin = origin } = places);
+  process.env.NEXTAUTH_URL = `${origin}/v4/api/auth`;
+}
 
 /** What both are configured with: a role goes from the user's row into the token, and from there into the session. */
 function configured(Credentials, secret, users) {
@@ -121,10 +127,9 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { secret, users } = JSON.parse((await lines.next()).value);
 options = { v4: configured(CredentialsV4.default, secret, users), v5: configured(CredentialsV5, secret, users) };
 server.listen(0, "127.0.0.1", () => {
-  origin = `http://127.0.0.1:${server.address().port}`;
-  process.env.NEXTAUTH_URL = `${origin}/v4/api/auth`;
+  place({ origin: `http://127.0.0.1:${server.address().port}` });
   process.stdout.write(`${origin}\n`);
 });
-for await (const line of lines) ({ daemon } = JSON.parse(line));
+for await (const line of lines) place(JSON.parse(line));
 // Whoever started it has gone.
 process.exit();

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from playwright.async_api import Page, expect
 
 from monitor.access.nextauth import Claims
 from tests.access.minting import OTHER, SECRET, told
-from tests.admin import PASSWORD, USERS, Admin, Visitor
+from tests.admin import USERS, Admin, Tab, Visitor
 from tests.daemon import Daemon
 from tests.e2e.conftest import browser  # noqa: F401 - the fixture
 
@@ -72,61 +70,11 @@ async def test_no_cookie(admin, visitor, version):
 # The same in a browser, with the daemon behind the admin.
 
 
-class Tab:
-    """A page of a visitor's browser, and what has come to it over WebSocket."""
-
-    def __init__(self, page: Page, admin: Admin) -> None:
-        self.page = page
-        self.admin = admin
-        self.frames: list[str | bytes] = []
-        page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
-
-    def _heard(self, frame: str | bytes) -> None:
-        self.frames.append(frame)
-
-    async def sign_in(self, version: str, email: str) -> None:
-        """Sign in by the page that the package itself draws, and come to ours."""
-        await self.page.goto(f"{self.admin.address}/{version}/api/auth/signin?callbackUrl=/hm/")
-        await self.page.get_by_label("Username").fill(email)
-        await self.page.get_by_label("Password").fill(PASSWORD)
-        await self.page.get_by_role("button", name="Sign in").click()
-        await self.page.wait_for_url("**/hm/")
-
-    async def asks(self, path: str) -> tuple[int, str, str]:
-        """Ask, as our page would, for an address; give the status, the code of a refusal, and who is asking."""
-        script = "async (path) => { const r = await fetch(path); return [r.status, await r.json()]; }"
-        status, said = await self.page.evaluate(script, f"/hm/api/v1/{path}")
-        return status, said.get("error", {}).get("code", ""), said.get("name", "")
-
-    async def until(self, promise: Callable[[], Awaitable[bool]], within: float = 10) -> None:
-        """Wait until this is so."""
-        async with asyncio.timeout(within):
-            while not await promise():
-                await asyncio.sleep(0.05)
-
-    async def lives(self) -> None:
-        """Wait until the board is there, and something new has come over the stream."""
-        await expect(self.page.locator(".check#db")).to_be_visible()
-        self.frames.clear()
-
-        async def heard() -> bool:
-            return bool(self.frames)
-
-        await self.until(heard)
-        await expect(self.page.locator("html")).to_have_attribute("data-link", "live")
-
-    async def status(self) -> int:
-        """Give the status with which our page is answered."""
-        response = await self.page.goto(f"{self.admin.address}/hm/")
-        assert response is not None
-        return response.status
-
-
 @pytest.fixture
 async def tab(browser, admin) -> AsyncIterator[Tab]:  # noqa: F811
     """A visitor who has never been here."""
     context = await browser.new_context(locale="en-GB")
-    yield Tab(await context.new_page(), admin)
+    yield Tab(await context.new_page(), admin.address)
     await context.close()
 
 
@@ -156,7 +104,7 @@ async def test_browser(daemon, tab, version):
     assert await tab.asks("session") == (200, "", "ayu@example.org")
     await tab.page.reload()
     await tab.lives()
-    await tab.page.goto(f"{tab.admin.address}/{version}/api/auth/signout")
+    await tab.page.goto(f"{tab.origin}/{version}/api/auth/signout")
     async with tab.page.expect_navigation():
         await tab.page.get_by_role("button", name="Sign out").click()
     assert await tab.status() == 401
@@ -169,7 +117,7 @@ async def test_browser(daemon, tab, version):
 async def test_chunks(daemon, tab, version):
     """A session that the browser keeps in four cookies, longer than most servers take, is one here."""
     await tab.sign_in(version, "dewi@example.org")
-    cookies = await tab.page.context.cookies(tab.admin.address)
+    cookies = await tab.page.context.cookies(tab.origin)
     assert len([one for one in cookies if "session-token." in one["name"]]) == 4
     await tab.lives()
     assert await tab.asks("session") == (200, "", "dewi@example.org")
@@ -213,7 +161,7 @@ async def test_forged(platform, start_daemon, browser, version):  # noqa: F811
         access = f'nextauth_secret = "{OTHER}"\norigins = ["{admin.address}"]'
         daemon = await start_daemon(platform.monitor_dsn, base_path="/hm/", access=access)
         admin.leads_to(daemon.address)
-        tab = Tab(await context.new_page(), admin)
+        tab = Tab(await context.new_page(), admin.address)
         await tab.sign_in(version, "ayu@example.org")
         assert await tab.asks("session") == (401, "sign_in", "")
     finally:
