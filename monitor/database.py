@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
@@ -31,6 +32,7 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 LATER_S = 0.5
 """How much longer we wait than the server works: so that the server gives a slow question up, and says so."""
 
@@ -61,6 +63,13 @@ class Target:
             port = parts.port or 5432
         except ValueError:
             raise ValueError("no port number") from None
+        # Told now: asyncpg would find it at each connection, and it looks like a server that is away.
+        asked = parse_qs(parts.query)
+        if not set(asked.get("sslmode", ())) <= set(SSL_MODES):
+            raise ValueError(f"its sslmode is none of {', '.join(SSL_MODES)}")
+        for key in ("sslrootcert", "sslcert", "sslkey"):
+            if not all(os.access(file, os.R_OK) for file in asked.get(key, ())):
+                raise ValueError(f"its {key} is no file that can be read")
         role = unquote(parts.username or "")
         label = f"{parts.hostname or 'localhost'}:{port}{parts.path}"
         return cls(Secret(dsn), label, role, Secret(password) if password is not None else None)

@@ -143,6 +143,8 @@ def test_password_apart():
         (f"postgresql://m:{WORD}@db/huph/more", "not escaped"),
         (f"postgresql://m:{WORD}@db:port/huph", "no port number"),
         (f"postgresql://m:{WORD}@db:65536/huph", "no port number"),
+        (f"postgresql://m:{WORD}@db/huph?sslmode=on", "its sslmode is none of disable, .*, verify-full"),
+        (f"postgresql://m:{WORD}@db/huph?sslmode=verify-full&sslrootcert=/nowhere", "its sslrootcert is no file"),
     ],
 )
 def test_no_target(dsn, said):
