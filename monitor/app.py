@@ -171,7 +171,7 @@ class App:
             port=config.http.port,
             base_path=config.http.base_path,
             gate=gate,
-            editor=plan.editor(profile, sweep, config.edit),
+            editor=plan.editor(profile, config.database, config.edit),
             hosts=config.http.hosts,
             frame_ancestors=config.http.frame_ancestors,
             runbooks=profile.runbooks,
@@ -183,7 +183,8 @@ class App:
         if config.access.nextauth and (query := plan.if_there(profile, "users", UserRows)) is not None:
             self._users = UserWatch(
                 query,
-                sweep,
+                # Not the sweep's, whose questions may be slow: who was struck off must not wait for them.
+                recount,
                 roles,
                 clock,
                 sweep_s=sweep_s,

@@ -160,8 +160,8 @@ def queries(profile: Profile) -> Sequence[Query]:
     return [Query.load(profile.queries, name, facts) for name, facts in _facts(profile).items()]
 
 
-def editor(profile: Profile, reading: Session, target: Target | None = None, **bounds: float) -> Editor:
-    """Make what edits the settings, by the role of `target`; `reading` is the session that is asked for past edits.
+def editor(profile: Profile, reading: Target, target: Target | None = None, **bounds: float) -> Editor:
+    """Make what edits the settings, by the role of `target`; by that of `reading` past edits are read.
 
     A platform without an audit log has no setting_history.sql, and one whose settings cannot be edited no
     edit_setting.sql. `bounds` are further ones of the editor's.
@@ -174,7 +174,6 @@ def editor(profile: Profile, reading: Session, target: Target | None = None, **b
         edit=found["edit_setting"],
         trail=found["setting_history"],
         connect_timeout_s=profile.limits["connect_timeout_s"],
-        timeout_s=profile.limits["query_timeout_s"],
         **bounds,
     )
 

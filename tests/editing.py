@@ -14,7 +14,7 @@ import asyncpg
 
 from monitor.access.caller import Caller, Level
 from monitor.config import load
-from monitor.database import Session, Target
+from monitor.database import Target
 from monitor.demo import schema
 from monitor.plan import editor
 from monitor.secret import Secret
@@ -36,7 +36,7 @@ def editor_of(
     """Make the editor of the HUPH profile; without the monitor's address it has no past."""
     config = load(None, {"HUPH_MONITOR_DATABASE_DSN": monitor_dsn, "HUPH_MONITOR_ACCESS_OPEN": "true"}, {})
     target = Target.of(edit_dsn) if edit_dsn is not None else None
-    return editor(config.profile, Session(config.database, "sweep", 3), target, **bounds)
+    return editor(config.profile, config.database, target, **bounds)
 
 
 async def whole(connection: asyncpg.Connection) -> tuple[int, int]:

@@ -24,7 +24,7 @@ SHOWN = 50
 REASON = 500
 """So many characters of a reason are kept."""
 TURN_S = 5.0
-"""So long an edit waits for those before it: the role has few sessions."""
+"""So long an edit, or a look at those of the past, waits for those before it: the roles have few sessions."""
 PAUSES_S = (0.1, 0.3, 0.7, 1.5, 3.0, 3.0)
 """When it is asked again whether an edit was written whose connection broke."""
 CERTAIN_S = 10.0
@@ -46,23 +46,24 @@ class Asking(Protocol):
 
 
 class Editor:
-    """Edits the `expected` settings by the role of `target`, and reads the edits of the past by `reading`.
+    """Edits the `expected` settings by the role of `target`, and reads the edits of the past by that of `reading`.
 
     Without a target, or where the profile has no `edit` query, nothing is edited; without a `trail` nothing is
-    remembered. One edit at a time, each in a session of its own. `timeout_s` bounds the question, as the server
-    counts it; `turn_s` the wait for one's turn, `certain_s` the search for the truth.
+    remembered. One edit and one look at the past at a time, each in a session of its own: nothing else of the monitor
+    waits for them. `timeout_s` bounds the question, as the server counts it; `turn_s` the wait for one's turn,
+    `certain_s` the search for the truth.
     """
 
     def __init__(
         self,
         expected: Sequence[Setting],
-        reading: Session,
+        reading: Target,
         target: Target | None = None,
         *,
         edit: Asking | None = None,
         trail: Asking | None = None,
         connect_timeout_s: float = 3.0,
-        timeout_s: float = 2.0,
+        timeout_s: float = 1.0,
         turn_s: float = TURN_S,
         certain_s: float = CERTAIN_S,
     ) -> None:
@@ -72,7 +73,7 @@ class Editor:
         self._edit, self._trail = edit, trail
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
         self._turn_s, self._certain_s = turn_s, certain_s
-        self._turn = asyncio.Lock()
+        self._turn, self._past = asyncio.Lock(), asyncio.Lock()
 
     @property
     def edits(self) -> bool:
@@ -92,18 +93,24 @@ class Editor:
             return Refusal("precondition_required")
         if problem := setting.problem(edit.value.reveal()):
             return Refusal("invalid_value", problem)
-        try:
-            async with asyncio.timeout(self._turn_s):
-                await self._turn.acquire()
-        except TimeoutError:
+        if not await self._comes(self._turn):
             return Refusal("busy")
         try:
             outcome = await self._settle(setting, edit, self._target, self._edit)
         finally:
             self._turn.release()
         if isinstance(outcome, Done):
-            log.info("setting.edited", key=edit.key, by=_name(edit), request_id=edit.request_id)
+            log.info("setting.edited", key=edit.key, by=_name(edit), caller=edit.caller.key, request_id=edit.request_id)
         return outcome
+
+    async def _comes(self, turn: asyncio.Lock) -> bool:
+        """Wait for one's turn, and take it; False when it did not come in time."""
+        try:
+            async with asyncio.timeout(self._turn_s):
+                await turn.acquire()
+        except TimeoutError:
+            return False
+        return True
 
     async def history(self, key: str) -> tuple[Change, ...] | Refusal:
         """Tell the edits of a setting, the newest first."""
@@ -112,15 +119,21 @@ class Editor:
             return Refusal("no_such_setting")
         if trail is None:
             return ()
+        if not await self._comes(self._past):
+            return Refusal("busy")
+        session = Session(self._reading, "history", self._connect_timeout_s)
         try:
-            rows, _ = await self._reading.ask(trail.sql, key, setting.secret, SHOWN)
-            return _changes(trail.read(rows))
+            rows, _ = await session.ask(trail.sql, key, setting.secret, SHOWN)
+            return await _changes(trail.read(rows))
         except Unavailable:
             return Refusal("database_away")
         except Turned as turned:
             log.warning("setting.failed", key=key, kind=turned.kind, **turned.params)
         except ProfileError as error:
             log.warning("setting.failed", key=key, error=str(error))
+        finally:
+            session.drop()
+            self._past.release()
         return Refusal("failed")
 
     async def _settle(self, setting: Setting, edit: Edit, target: Target, query: Asking) -> Done | Conflict | Refusal:
@@ -139,7 +152,9 @@ class Editor:
                         return outcome
         except TimeoutError:
             pass
-        log.warning("setting.unconfirmed", key=edit.key, by=_name(edit), request_id=edit.request_id)
+        log.warning(
+            "setting.unconfirmed", key=edit.key, by=_name(edit), caller=edit.caller.key, request_id=edit.request_id
+        )
         return Refusal("unconfirmed")
 
     async def _ask(
@@ -229,17 +244,12 @@ def _outcome(setting: Setting, edited: Edited) -> Done | Conflict | Refusal | No
     return None
 
 
-def _changes(trail: Trail) -> tuple[Change, ...]:
+async def _changes(trail: Trail) -> tuple[Change, ...]:
     rows = zip(trail.id, trail.at, trail.by, trail.reason, trail.secret, trail.told, trail.old, trail.new, strict=True)
-    return tuple(
-        Change(
-            one,
-            at,
-            actor(by),
-            quoted(reason, REASON),
-            secret,
-            quoted(old, LONGEST) if told and not secret else None,
-            quoted(new, LONGEST) if told and not secret else None,
-        )
-        for one, at, by, reason, secret, told, old, new in rows
-    )
+    changes = []
+    for one, at, by, reason, secret, told, old, new in rows:
+        values = [quoted(text, LONGEST) if told and not secret else None for text in (old, new)]
+        changes.append(Change(one, at, actor(by), quoted(reason, REASON), secret, *values))
+        # A long value takes a millisecond, and everybody else waits meanwhile.
+        await asyncio.sleep(0)
+    return tuple(changes)

@@ -107,6 +107,28 @@ async def test_secret(page, platform, daemon):
     await expect(page.locator(".changes li").first).to_contain_text("diganti")
 
 
+async def test_draft(page, daemon):
+    """The browser asks before what was typed is lost, and only then."""
+    asked = []
+
+    async def stay(dialog):
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await sign_in(page, daemon)
+    await open_setting(page, daemon, KEY)
+    field = page.get_by_label("Nilai baru")
+    await field.fill("claude-drafted")
+    await page.evaluate("setTimeout(() => location.reload())")
+    await expect.poll(lambda: asked).to_equal(["beforeunload"])
+    await expect(field).to_have_value("claude-drafted")
+    await field.press("Escape")
+    await page.reload()
+    await expect(page.get_by_role("heading", level=1)).not_to_have_text("claude-drafted")
+    assert asked == ["beforeunload"]
+
+
 @pytest.mark.prove
 async def test_refused(page, daemon):
     """What the profile does not take is said at the field, and the draft stays."""

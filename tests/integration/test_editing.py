@@ -24,6 +24,8 @@ from tests.proxy import BLACKHOLE, PASS, proxied
 QUERIES = resources.files("monitor.profiles") / "huph" / "queries"
 SETTINGS = Query.load(QUERIES, "settings", Entries)
 TOKEN = Caller("token", "deploy", Level.EDIT)
+NAME = "superadmin1@example.test"
+"""Whom the users table has where a session says that it is Super admin 1."""
 API_KEY = "system.anthropic_api_key"
 FLAG = "system.intent_llm_enabled"
 CANARY = 'canary-"4711\\é'
@@ -32,9 +34,7 @@ CANARY = 'canary-"4711\\é'
 @pytest.fixture
 async def door(platform):
     """The editor of this test's platform."""
-    editor = editor_of(platform.editor_dsn, platform.monitor_dsn)
-    yield editor
-    editor._reading.drop()
+    return editor_of(platform.editor_dsn, platform.monitor_dsn)
 
 
 async def row(platform, key=KEY):
@@ -63,7 +63,7 @@ async def test_done(platform, door):
     assert (now["value"], now["version"]) == ("claude-next", 2)
     assert await records(platform) == [
         {
-            "actor": "Super admin 1",
+            "actor": NAME,
             "action": "setting.update",
             "subject": KEY,
             "at": now["updated_at"],
@@ -83,7 +83,7 @@ async def test_done(platform, door):
     facts = SETTINGS.read((await reading.ask(SETTINGS.sql, [KEY], []))[0])
     place = facts.key.index(KEY)
     assert (facts.value[place], facts.version[place]) == ("claude-next", 2)
-    assert (facts.changed_by[place], facts.audited[place]) == ("Super admin 1", True)
+    assert (facts.changed_by[place], facts.audited[place]) == (NAME, True)
     reading.drop()
 
 
@@ -101,7 +101,7 @@ async def test_conflict(platform, door):
     assert isinstance(await door.edit(wish("claude-mine")), Done)
     now = await row(platform)
     outcome = await door.edit(wish("claude-late", caller=TOKEN))
-    assert outcome == Conflict(2, now["updated_at"].timestamp(), "Super admin 1", "claude-mine")
+    assert outcome == Conflict(2, now["updated_at"].timestamp(), NAME, "claude-mine")
     assert await row(platform) == now
     assert await whole(platform.connection) == (2, 1)
 
@@ -125,7 +125,7 @@ async def test_without_versions(platform, door):
     # As the page shows it.
     assert isinstance(await door.edit(wish("false", FLAG, old=Secret("true"))), Done)
     outcome = await door.edit(wish("true", FLAG, old=Secret("true")))
-    assert (outcome.value, outcome.changed_by) == ("false", "Super admin 1")
+    assert (outcome.value, outcome.changed_by) == ("false", NAME)
     assert await door.edit(wish("sk-x", API_KEY, old=Secret("not-a-key-demo-only-1"))) == Refusal(
         "precondition_required"
     )
@@ -166,10 +166,67 @@ async def test_refused(platform, door, change, edit, refusal):
 
 async def test_no_record_no_edit(platform, door):
     """Where the record cannot be written the setting stays as it was."""
-    await platform.connection.execute("alter table audit_log add check (actor <> 'Super admin 1')")
+    await platform.connection.execute("alter table audit_log add check (actor like 'token:%')")
     before = await row(platform)
     assert await door.edit(wish("claude-next")) == Refusal("invalid_value", "pattern")
     assert await row(platform) == before
+
+
+@pytest.mark.parametrize("table", ["system_settings", "audit_log"])
+async def test_taken_away(platform, door, table):
+    """Where a trigger of the platform's quietly takes the edit or its record away, there is neither."""
+    await trigger(platform, f"before insert or update on {table}", "return null")
+    before = await row(platform)
+    assert await door.edit(wish("claude-next")) == Refusal("failed")
+    assert await row(platform) == before
+    assert await records(platform) == []
+
+
+async def test_written_otherwise(platform, door):
+    """The record tells the value that stands, which a trigger of the platform's may have written otherwise."""
+    await trigger(platform, "before update on system_settings", "new.value := lower(new.value); return new")
+    assert isinstance(await door.edit(wish("claude-NEXT")), Done)
+    assert ((await row(platform))["value"], (await records(platform))[0]["detail"]["new"]) == ("claude-next",) * 2
+
+
+async def test_the_tables_name(platform, door):
+    """The record names whom the users table has, whatever the session calls him; without an address by his name."""
+    liar = Caller("user", "somebody else", Level.EDIT, "1", "super_admin")
+    assert isinstance(await door.edit(wish("claude-a", caller=liar)), Done)
+    await platform.connection.execute("update users set email = '' where id = 1")
+    assert isinstance(await door.edit(wish("claude-b", caller=liar, version=2)), Done)
+    assert [one["actor"] for one in await records(platform)] == [NAME, "Super admin 1"]
+
+
+async def test_no_version_column(platform):
+    """A platform that keeps no versions: the value that was seen is compared, and a secret cannot be edited."""
+    await platform.connection.execute("drop view huph_monitor_settings")
+    await platform.connection.execute("alter table system_settings drop column version")
+    await schema.grant_monitor(platform.connection)
+    door = editor_of(platform.editor_dsn, platform.monitor_dsn)
+    seen = Secret((await row(platform))["value"])
+    outcome = await door.edit(wish("claude-a", old=seen))
+    now = await row(platform)
+    assert (outcome, now["value"]) == (Done(None, now["updated_at"].timestamp()), "claude-a")
+    (record,) = await records(platform)
+    assert (record["detail"]["new"], "version" in record["detail"]) == ("claude-a", False)
+    late = await door.edit(wish("claude-b", old=seen))
+    assert (late.version, late.value) == (None, "claude-a")
+    assert (await door.edit(wish("claude-b", version=1))).value == "claude-a"
+    await platform.connection.execute("update system_settings set is_secret = true where key = $1", KEY)
+    assert (await door.edit(wish("claude-b", old=Secret("claude-a")))).configured
+    reading = Session(Target.of(platform.monitor_dsn), "test", 5)
+    facts = SETTINGS.read((await reading.ask(SETTINGS.sql, [KEY], []))[0])
+    reading.drop()
+    assert set(facts.version) == {-1}
+
+
+async def test_no_version_yet(platform, door):
+    """Where the platform keeps versions, and this setting has none yet, it is as if that were 0."""
+    await platform.connection.execute("alter table system_settings alter column version drop not null")
+    await platform.connection.execute("update system_settings set version = null where key = $1", API_KEY)
+    assert (await door.edit(wish("sk-a", API_KEY, version=1))).version == 0
+    assert (await door.edit(wish("sk-a", API_KEY, version=0))).version == 1
 
 
 # Secrets
@@ -193,6 +250,22 @@ async def test_a_secret(platform, door):
     assert CANARY not in repr([*map(tuple, rows), record, outcome, change])
 
 
+@pytest.mark.parametrize(
+    ("value", "reason", "kept"),
+    [
+        pytest.param("canary-4711", "set to canary-4711, as agreed", "set to ***, as agreed", id="the new one"),
+        pytest.param("canary", "instead of not-a-key-demo-only-1", "instead of ***", id="the old one"),
+        pytest.param("canary", "it is canary now", None, id="a short one"),
+        pytest.param("canary", "as agreed", "as agreed", id="neither"),
+    ],
+)
+async def test_a_secret_in_the_reason(platform, door, value, reason, kept):
+    """A reason that quotes a secret is kept without it."""
+    assert isinstance(await door.edit(wish(value, API_KEY, reason=reason)), Done)
+    (record,) = await records(platform)
+    assert record["detail"].get("reason") == kept
+
+
 async def test_the_platforms_word(platform, door):
     """A value that only the platform calls a secret is not told either, and cannot be guessed by comparing."""
     await platform.connection.execute("update system_settings set is_secret = true where key = $1", KEY)
@@ -208,12 +281,15 @@ async def test_what_the_server_logs(platform, postgres, door):
     for name, value in settings.items():
         await platform.connection.execute(f"alter system set {name} = '{value}'")
     await platform.connection.execute("alter table system_settings add check (value <> 'refused-4711')")
+    complaint = "if new.value like 'deferred%' then raise '%', new.value; end if; return null"
+    await trigger(platform, "after update on system_settings deferrable initially deferred", complaint, "constraint ")
     await platform.connection.execute("create extension if not exists pg_stat_statements")
     await platform.connection.execute("select pg_reload_conf()")
     start = postgres.log.stat().st_size
     try:
         assert isinstance(await door.edit(wish("logged-4711", API_KEY)), Done)
-        assert (await door.edit(wish("refused-4711", API_KEY, version=2))).code == "invalid_value"
+        for bad in ("refused-4711", "deferred-4711"):
+            assert (await door.edit(wish(bad, API_KEY, version=2))).code == "invalid_value"
         seen = await platform.connection.fetch(
             "select query from pg_stat_activity union all select query from pg_stat_statements"
         )
@@ -226,6 +302,7 @@ async def test_what_the_server_logs(platform, postgres, door):
     assert "the platform turned the edit of a setting away" in written
     for place in (written, repr([one["query"] for one in seen])):
         assert "logged-4711" not in place
+        assert "deferred-4711" not in place
     # The constraint itself was written down before, with the value that it names.
     assert "Failing row" not in written
 
@@ -256,7 +333,7 @@ async def test_nobody_in(platform, door):
 
 async def test_the_answer_is_lost(platform, postgres, door):
     """An edit whose answer never comes is done once, and told as done."""
-    await slow(platform, 1.0)
+    await slow(platform, 0.6)
     async with proxied(postgres.port) as proxy:
         behind = editor_of(proxy.dsn(platform.editor_dsn))
         edit = wish("claude-next")
@@ -285,7 +362,7 @@ async def test_the_session_is_ended(platform, door):
 
 async def test_unconfirmed(platform, postgres):
     """Where the database does not come back, it is not said that nothing was written."""
-    await slow(platform, 1.0)
+    await slow(platform, 0.6)
     async with proxied(postgres.port) as proxy:
         task = asyncio.create_task(editor_of(proxy.dsn(platform.editor_dsn), certain_s=0.5).edit(wish("claude-next")))
         await until(lambda: at_work(platform))
@@ -297,13 +374,15 @@ async def test_unconfirmed(platform, postgres):
 
 async def slow(platform, seconds):
     """Have the platform take so long between the setting and its record."""
+    await trigger(platform, "before insert on audit_log", f"perform pg_sleep({seconds}); return new")
+
+
+async def trigger(platform, when, does, kind=""):
+    """Give the platform a trigger of its own."""
     await platform.connection.execute(
-        "create function dawdle() returns trigger language plpgsql as"
-        f" $$ begin perform pg_sleep({seconds}); return new; end $$"
+        f"create function theirs() returns trigger language plpgsql as $$ begin {does}; end $$"
     )
-    await platform.connection.execute(
-        "create trigger dawdle before insert on audit_log for each row execute function dawdle()"
-    )
+    await platform.connection.execute(f"create {kind}trigger theirs {when} for each row execute function theirs()")
 
 
 async def at_work(platform):
@@ -338,7 +417,7 @@ async def test_history(platform, door):
     told = [(one.by, one.reason, one.old, one.new, one.secret) for one in changes]
     assert told == [
         ("token:deploy", "", "claude-a", "claude-b", False),
-        ("Super admin 1", "first", "claude-haiku-4-5-20251001", "claude-a", False),
+        (NAME, "first", "claude-haiku-4-5-20251001", "claude-a", False),
         ("Budi", "", None, None, False),
     ]
     assert await door.history("system.nowhere") == Refusal("no_such_setting")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from monitor.access.caller import Caller, Level
-from monitor.database import Session, Target
+from monitor.database import Target
 from monitor.domain.checks.settings import Setting
 from monitor.secret import Secret
 from monitor.settings.edit import Change, Conflict, Edit, Edited, Refusal, Trail
@@ -55,7 +55,7 @@ async def test_edits_off():
     assert not door.edits
     assert await door.edit(wish()) == Refusal("edits_off")
     assert editor_of(NOWHERE).edits
-    other = Editor((), Session(Target.of(NOWHERE), "test", 1), Target.of(NOWHERE))
+    other = Editor((), Target.of(NOWHERE), Target.of(NOWHERE))
     assert not other.edits
     assert await other.edit(wish()) == Refusal("edits_off")
     assert await other.history(KEY) == Refusal("no_such_setting")
@@ -63,7 +63,7 @@ async def test_edits_off():
 
 async def test_nothing_is_remembered():
     """Where the profile has no history there is none."""
-    door = Editor((Setting(KEY),), Session(Target.of(NOWHERE), "test", 1))
+    door = Editor((Setting(KEY),), Target.of(NOWHERE))
     assert await door.history(KEY) == ()
 
 
@@ -76,11 +76,15 @@ def test_nothing_is_printed():
 
 async def test_a_turn(platform):
     """Edits wait for one another, but not for ever."""
-    door = editor_of(platform.editor_dsn, turn_s=0.2)
+    door = editor_of(platform.editor_dsn, platform.monitor_dsn, turn_s=0.2)
     await door._turn.acquire()
     assert await door.edit(wish()) == Refusal("busy")
     door._turn.release()
     assert (await door.edit(wish())).version == 2
+    await door._past.acquire()
+    assert await door.history(KEY) == Refusal("busy")
+    door._past.release()
+    assert len(await door.history(KEY)) == 1
 
 
 class Odd:
@@ -113,7 +117,7 @@ ASKED = "($1::text, $2::text, $3::int8, $4::text, $5::text, $6::text, $7::text, 
 )
 async def test_odd_answers(platform, capsys, sql, refusal):
     """A profile whose query does not fit is told of in the log; whether it wrote is not claimed to be known."""
-    reading = Session(Target.of(platform.monitor_dsn), "test", 1)
+    reading = Target.of(platform.monitor_dsn)
     door = Editor((Setting(KEY),), reading, Target.of(platform.editor_dsn), edit=Odd(sql, Edited), certain_s=0.3)
     assert await door.edit(wish(CANARY)) == Refusal(refusal)
     said = capsys.readouterr()
@@ -123,10 +127,9 @@ async def test_odd_answers(platform, capsys, sql, refusal):
 
 async def test_an_odd_history(platform):
     """A history that does not fit is no history."""
-    reading = Session(Target.of(platform.monitor_dsn), "test", 1)
+    reading = Target.of(platform.monitor_dsn)
     for sql in ("select $1::text as id, $2::bool, $3::int8", "select 1 / 0, $1::text, $2::bool, $3::int8"):
         assert await Editor((Setting(KEY),), reading, trail=Odd(sql, Trail)).history(KEY) == Refusal("failed")
-    reading.drop()
 
 
 async def test_cancelled(platform):

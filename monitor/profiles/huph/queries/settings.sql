@@ -22,7 +22,7 @@ select date_part('epoch', now())::float8                                        
        coalesce(array_agg(configured order by key), '{}')::bool[]                                  as configured,
        coalesce(array_agg(secret order by key), '{}')::bool[]                                      as secret,
        coalesce(array_agg(editable order by key), '{}')::bool[]                                    as editable,
-       coalesce(array_agg(version order by key), '{}')::int8[]                                     as version,
+       coalesce(array_agg(coalesce(version, -1) order by key), '{}')::int8[]                       as version,
        coalesce(array_agg(date_part('epoch', changed_at)::float8 order by key), '{}')::float8[]    as changed_at,
        coalesce(array_agg(coalesce(changed_by, '') order by key), '{}')::text[]                    as changed_by,
        coalesce(

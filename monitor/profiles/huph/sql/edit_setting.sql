@@ -4,6 +4,8 @@
 --
 -- The function compares, writes the setting and writes its record into audit_log, or does nothing of it. The log needs a
 -- column for the details: alter table audit_log add column detail jsonb;
+-- Where system_settings has no column `version`, an edit is compared with the value that its actor has seen instead; what is
+-- secret cannot be edited there.
 --
 -- A new value comes as a parameter and stands in the text of no statement. What the role logs has no parameters, whatever
 -- the server logs otherwise. Who loads auto_explain (with log_nested_statements) or pgaudit (with log_parameter) takes
@@ -21,7 +23,7 @@ end
 $$;
 
 alter role huph_monitor_editor nosuperuser nocreatedb nocreaterole noreplication nobypassrls connection limit 2;
-alter role huph_monitor_editor set statement_timeout = '2s';
+alter role huph_monitor_editor set statement_timeout = '1s';
 alter role huph_monitor_editor set lock_timeout = '200ms';
 alter role huph_monitor_editor set idle_in_transaction_session_timeout = '5s';
 alter role huph_monitor_editor set idle_session_timeout = '60s';
@@ -54,13 +56,21 @@ as $$
 declare
     kept   public.system_settings%rowtype;
     logged public.audit_log%rowtype;
+    acting public.users%rowtype;
     who    public.users.id%type;
+    known  int8;  -- the version that there is; null where the platform keeps none
+    quoted text;
+    stands text;  -- the value after the update: the platform's own triggers may have written it otherwise
+    logs   int8;
     secret bool;
     there  bool;
 begin
     select * into kept from public.system_settings as s where s.key = setting for no key update;
     there := found;
     secret := hidden or kept.is_secret is not false;
+    if to_jsonb(kept) ? 'version' then
+        known := coalesce((to_jsonb(kept) ->> 'version')::int8, 0);
+    end if;
 
     select * into logged from public.audit_log as l
     where l.action = 'setting.update' and l.subject = setting and l.at > now() - interval '1 hour'
@@ -80,12 +90,15 @@ begin
     exception when data_exception then
         who := null;
     end;
-    if (actor_id is null) <> coalesce(actor like 'token:%', false) or (actor_id is not null and not exists (
-        select from public.users as u
-        where u.id = who and u.id::text = actor_id and u.is_active and u.role::text in ('super_admin', 'system_admin')
-    )) then
+    select * into acting from public.users as u
+    where u.id = who and u.id::text = actor_id and u.is_active and u.role::text in ('super_admin', 'system_admin');
+    if (actor_id is null) <> coalesce(actor like 'token:%', false) or (actor_id is not null and not found) then
         return query select 'not_allowed', null::int8, null::timestamptz, null::text, null::text, null::bool;
         return;
+    end if;
+    -- Whom the record names is the table's word: what a session calls itself anybody may be called.
+    if actor_id is not null then
+        actor := left(coalesce(nullif(to_jsonb(acting) ->> 'email', ''), nullif(to_jsonb(acting) ->> 'name', ''), actor_id), 200);
     end if;
 
     if kept.editable is not true then
@@ -94,10 +107,10 @@ begin
     end if;
 
     -- Whether a secret has this value or that is not told either.
-    if (case when seen_version is not null then kept.version is distinct from seen_version
+    if (case when seen_version is not null then known is distinct from seen_version
              else secret or coalesce(kept.value, '') <> coalesce(seen_value, '') end) then
         return query
-        select 'conflict', kept.version::int8, kept.updated_at,
+        select 'conflict', known, kept.updated_at,
                (select l.actor from public.audit_log as l
                 where l.action = 'setting.update' and l.subject = setting and l.at = kept.updated_at
                 order by l.id desc limit 1),
@@ -106,17 +119,35 @@ begin
         return;
     end if;
 
+    -- Who gives a reason for a new secret may quote it, or the old one; a short one would be told by what is missing.
+    if secret then
+        foreach quoted in array array[wanted, kept.value] loop
+            if quoted <> '' and position(quoted in reason) > 0 then
+                reason := case when length(quoted) < 8 then '' else replace(reason, quoted, '***') end;
+            end if;
+        end loop;
+    end if;
+
     begin
-        update public.system_settings as s
-        set value = wanted, version = coalesce(s.version, 0) + 1, updated_at = now()
-        where s.key = setting
-        returning s.version, s.updated_at into version, changed_at;
+        if known is not null then
+            update public.system_settings as s
+            set value = wanted, version = coalesce(s.version, 0) + 1, updated_at = now()
+            where s.key = setting
+            returning s.version, s.updated_at, s.value into version, changed_at, stands;
+        else
+            update public.system_settings as s set value = wanted, updated_at = now()
+            where s.key = setting
+            returning s.updated_at, s.value into changed_at, stands;
+        end if;
+        if not found then
+            raise exception 'a trigger has taken the edit away' using errcode = 'triggered_action_exception';
+        end if;
         insert into public.audit_log (actor, action, subject, at, detail) values (
             actor, 'setting.update', setting, changed_at,
             jsonb_strip_nulls(jsonb_build_object(
                 'version', version,
                 'old', case when not secret then kept.value end,
-                'new', case when not secret then wanted end,
+                'new', case when not secret then stands end,
                 'secret', case when secret then true end,
                 'user_id', actor_id,
                 'reason', nullif(reason, ''),
@@ -124,6 +155,12 @@ begin
                 'request_id', request
             ))
         );
+        get diagnostics logs = row_count;
+        if logs <> 1 then
+            raise exception 'a trigger has taken the record away' using errcode = 'triggered_action_exception';
+        end if;
+        -- What is checked at the commit is checked here, where its words go no further.
+        set constraints all immediate;
     exception when others then
         -- The words of a constraint or of another trigger may quote the value, and errors go to the server's log.
         raise exception 'the platform turned the edit of a setting away' using errcode = sqlstate;

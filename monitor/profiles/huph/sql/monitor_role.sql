@@ -34,16 +34,27 @@ grant select (cluster_id, user_id) on cluster_assignments to huph_monitor;
 grant select on cron_runs to huph_monitor;
 
 -- The settings, of which a secret never shows more than whether it is there; the table itself stays closed. What is not
--- plainly no secret is one.
-create or replace view huph_monitor_settings with (security_barrier) as
-select key,
-       case when is_secret is false then value end as value,
-       is_secret is not false                      as secret,
-       coalesce(value, '') <> ''                   as configured,
-       coalesce(editable, false)                   as editable,
-       coalesce(version, 0)                        as version,
-       updated_at
-from system_settings;
+-- plainly no secret is one. Where the platform keeps no version of each, there is none.
+do $$
+declare
+    version text := (
+        select 'coalesce(version, 0)' from pg_attribute
+        where attrelid = 'system_settings'::regclass and attname = 'version' and not attisdropped
+    );
+begin
+    execute format($view$
+        create or replace view huph_monitor_settings with (security_barrier) as
+        select key,
+               case when is_secret is false then value end as value,
+               is_secret is not false                      as secret,
+               coalesce(value, '') <> ''                   as configured,
+               coalesce(editable, false)                   as editable,
+               %s                                          as version,
+               updated_at
+        from system_settings
+    $view$, coalesce(version, 'null::int8'));
+end
+$$;
 
 -- Who edited which setting: of the audit log these rows only, and never the value of what is a secret, or was one then.
 -- Where the platform keeps no such log, or one without details, the view is there all the same. A platform whose own
