@@ -48,12 +48,17 @@ class Gate:
         """Why ways in that are configured cannot be used, as far as it was seen: sentences for who runs the monitor."""
         return tuple(way.trouble for way in (self._tokens, self._glass) if way is not None and way.trouble)
 
+    async def settled(self, caller: Caller) -> None:
+        """Wait, for a second at most, until the platform has said of somebody new what `still` is to know."""
+        if caller.kind == "user":
+            await self._roles.read(caller.user_id)
+
     def admit(self, knock: Knock, now: float) -> Caller:
         """Say who it is; raises `RefusedError`. What is shown by hand decides before what a browser sends by itself."""
         anybody = self.rules.open and knock.loopback
         try:
-            if knock.authorization:
-                return self.bearer(_token(knock.authorization), loopback=knock.loopback, now=now)
+            if (token := _token(knock.authorization)) is not None:
+                return self.bearer(token, loopback=knock.loopback, now=now)
             caller = self._signed_in(knock.cookies, now)
         except RefusedError:
             # A cookie that some other program of this machine has set must not shut an open door.
@@ -81,9 +86,11 @@ class Gate:
         """Give a ticket, with which a browser of this origin and user agent comes in once as the same caller."""
         return self._tickets.issue(caller, origin, agent, now)
 
-    def redeem(self, ticket: str, origin: str, agent: str, now: float) -> Caller:
-        """Say whose ticket this is, and take it; raises `RefusedError`."""
+    def redeem(self, ticket: str, origin: str, agent: str, *, loopback: bool, now: float) -> Caller:
+        """Say whose ticket this is, and take it; raises `RefusedError`. One that was got by being here is good here."""
         caller = self._tickets.redeem(ticket, origin, agent, now)
+        if caller.kind in {"open", "break_glass"} and not loopback:
+            raise RefusedError("sign_in")
         if code := self.still(caller, now):
             raise RefusedError(code)
         return caller
@@ -120,8 +127,7 @@ class Gate:
         )
 
 
-def _token(authorization: str) -> str:
+def _token(authorization: str) -> str | None:
+    """Give the token; None for another scheme, which is a proxy's that asks for a password of its own."""
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise RefusedError("sign_in")
-    return token.strip()
+    return token.strip() if scheme.lower() == "bearer" else None

@@ -26,8 +26,7 @@ _SECRETS = tuple(
     (re.compile(pattern, _FLAGS), shown)
     for pattern, shown in (
         (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", HIDDEN),
-        # An address with credentials, to its last @; where the text was cut before the @, to its end.
-        (rf"(?<=://)[^\s/@:]*:{_PORT}\S*@", f"{HIDDEN}@"),
+        # The credentials of an address; where the text was cut before the @, to its end.
         (r"(?<=://)[^\s/?#]*@", f"{HIDDEN}@"),
         (rf"(?<=://)[^\s/@:]*:{_PORT}[^\s/@]+\Z", HIDDEN),
         (r"\b(Bearer\s+)(?!token\b|auth)[^\s\"',;]+", rf"\1{HIDDEN}"),
@@ -37,6 +36,9 @@ _SECRETS = tuple(
         (_NAMED, rf"\1{HIDDEN}"),
     )
 )
+_ADDRESS = re.compile(rf"(?<=://)[^\s/@:]*:{_PORT}\S*@", _FLAGS)
+"""An address with credentials, to its last @."""
+_WORD = re.compile(r"\S+")
 _DATE = (
     # A date that spells its month: "Sun, 22 Nov 2026", "22/Nov/2026", "Nov 22".
     r"\b(?:(?:mon|tue|wed|thu|fri|sat|sun),?\s+)?(?:\d{1,2}[\s/-])?"
@@ -58,9 +60,16 @@ _HOLES = re.compile(rf"{_HOLE}(?:[\s.,:;/+*%-]*{_HOLE})*")
 
 def without_secrets(text: str) -> str:
     """Hide what looks like a secret: keys, tokens, passwords, the credentials of addresses."""
+    text = _WORD.sub(_without_credentials, text)
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
     return text
+
+
+def _without_credentials(word: re.Match[str]) -> str:
+    # Of what follows the last @ each "://" would be tried to the end: the square of its length.
+    before, at, after = word[0].rpartition("@")
+    return _ADDRESS.sub(f"{HIDDEN}@", before + at) + after if "://" in before else word[0]
 
 
 def quoted(text: str, at_most: int = 200) -> str:

@@ -99,7 +99,7 @@ class Doorkeeper:
                 return await handler(request)  # there is no such address, whoever asks
             door = self._doors.get(request.match_info.route)
             try:
-                self._enter(request, door)
+                await self._enter(request, door)
             except RefusedError as refused:
                 self._counts.turned_back[refused.code] += 1
                 if door is not None and door.page:
@@ -113,7 +113,7 @@ class Doorkeeper:
 
         return check
 
-    def _enter(self, request: web.Request, door: Door | None) -> None:
+    async def _enter(self, request: web.Request, door: Door | None) -> None:
         if door is None:
             raise RefusedError("scope")
         if door.level is Level.PUBLIC:
@@ -127,7 +127,8 @@ class Doorkeeper:
         try:
             if door.ticketed and "ticket" in request.query:
                 origin, agent = request.headers.get("Origin", ""), request.headers.get("User-Agent", "")
-                caller = self._gate.redeem(request.query["ticket"], origin, agent, now)
+                ticket = request.query["ticket"]
+                caller = self._gate.redeem(ticket, origin, agent, loopback=knock.loopback, now=now)
             else:
                 caller = self._gate.admit(knock, now)
         except RefusedError as refused:
@@ -138,6 +139,9 @@ class Doorkeeper:
             ):
                 return
             raise
+        await self._gate.settled(caller)
+        if code := self._gate.still(caller, now):
+            raise RefusedError(code)
         if caller.level < door.level:
             raise RefusedError("scope")
         request[CALLER] = caller

@@ -55,6 +55,7 @@ class UserWatch:
         self._changed = changed
         self._wake = asyncio.Event()
         self._troubled = False
+        roles.readable = True
 
     def wake(self) -> None:
         """Ask now: a user is new here, or a signal says that the table has changed."""
@@ -79,6 +80,7 @@ class UserWatch:
             if not self._troubled:
                 log.warning("users.unread", problem=str(error) if isinstance(error, ProfileError) else "not_answered")
             self._troubled = True
+            self._roles.lose()
             return
         self._troubled = False
         people = zip(found.id, found.role, found.active, strict=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from monitor.access.roles import SEEN_S, Roles, Standing
+from monitor.access.roles import OUT_S, SEEN_S, Roles, Standing
 from tests.fakes import Recorder
 
 ADMIN = Standing("super_admin", True)
@@ -70,8 +72,41 @@ def test_kept_while_unread(roles):
 
 def test_forgets(roles):
     """Who was not seen for a while is forgotten, with the row; nobody is remembered for ever."""
+    for user in ("1", "2"):
+        roles.judge(user, "super_admin", 0)
+    roles.learn(["1", "2"], {"1": ADMIN})
+    # Who may not come in must not become somebody new by waiting.
+    assert roles.wanted(SEEN_S) == ["2"]
+    assert roles.judge("2", "super_admin", SEEN_S) == "inactive"
+    assert roles.wanted(SEEN_S + OUT_S) == []
+    roles.learn(["2"], {"2": ADMIN})
+    assert roles.judge("2", "super_admin", SEEN_S + OUT_S) is None
+
+
+async def test_first_word(roles):
+    """Whoever is new waits for his row: not for that of somebody else, and not where it cannot be read."""
+    roles.readable = True
     roles.judge("1", "super_admin", 0)
+    roles.judge("2", "super_admin", 0)
+    waits = asyncio.create_task(roles.read("1"))
+    await asyncio.sleep(0)
+    roles.learn(["2"], {"2": ADMIN})
+    await asyncio.wait_for(roles.read("2"), 0.5)
+    await asyncio.sleep(0)
+    assert not waits.done()
     roles.learn(["1"], {})
-    assert roles.wanted(SEEN_S) == []
-    roles.learn(["1"], {"1": ADMIN})
-    assert roles.judge("1", "super_admin", SEEN_S) is None
+    await asyncio.wait_for(waits, 0.5)
+    assert roles.judge("1", "super_admin", 0) == "inactive"
+    roles.judge("3", "super_admin", 0)
+    waits = asyncio.create_task(roles.read("3"))
+    await asyncio.sleep(0)
+    roles.lose()
+    await asyncio.wait_for(waits, 0.5)
+    await asyncio.wait_for(roles.read("3"), 0.5)
+
+
+async def test_first_word_never_comes(roles, monkeypatch):
+    """Nobody waits for long."""
+    monkeypatch.setattr("monitor.access.roles.FIRST_S", 0.01)
+    roles.readable = True
+    await asyncio.wait_for(roles.read("1"), 0.5)

@@ -92,7 +92,21 @@ async def test_ticket(show):
 
 
 @pytest.mark.parametrize(
-    "version", ['"999999999999999999"', '"1000000000000000000"', '"-1"', '"1.0"', 'W/"3"', "*", '"1", "2"']
+    "version",
+    [
+        *(
+            '"999999999999999999"',
+            '"1000000000000000000"',
+            '"-1"',
+            '"1.0"',
+            'W/"3"',
+            "*",
+            '"1", "2"',
+            '"1", x',
+            '"1" "2"',
+        ),
+        *("1", "x", '""', "", '"1"x', "'1'", '"³"'),
+    ],
 )
 async def test_version(show, version):
     """A version is a whole number of at most 18 digits, one, and not a weak one."""

@@ -72,6 +72,8 @@ CALLERS = {
     "break-glass": ("stream", "scope"),
     "break-glass by a proxy": ("public", "sign_in"),
     "admin user": ("edit", ""),
+    "admin user of the second role": ("edit", ""),
+    "admin user behind a proxy's own password": ("edit", ""),
     "counselor": ("public", "wrong_role"),
     "user who was demoted": ("public", "wrong_role"),
     "inactive user": ("public", "inactive"),
@@ -86,7 +88,7 @@ RANKS = ["public", "read", "stream", "edit"]
 class House:
     """A server behind a gate with every way in, and the credentials of every kind of caller."""
 
-    def __init__(self, folder: Path, limits: Limits | None = None, **more: Any) -> None:
+    def __init__(self, folder: Path, limits: Limits | None = None, base_path: str = "/", **more: Any) -> None:
         build(folder)
         self.clock = FakeClock()
         now = self.clock.now().wall
@@ -119,6 +121,8 @@ class House:
             "break-glass": {"Authorization": f"Bearer {'g' * 40}"},
             "break-glass by a proxy": {"Authorization": f"Bearer {'g' * 40}", "X-Forwarded-For": "127.0.0.1"},
             "admin user": self.session(now),
+            "admin user of the second role": self.session(now, role="system_admin"),
+            "admin user behind a proxy's own password": {**self.session(now), "Authorization": "Basic dTpw"},
             "counselor": self.session(now, role="counselor"),
             "user who was demoted": self.session(now, sub="10"),
             "inactive user": self.session(now, sub="11"),
@@ -134,7 +138,7 @@ class House:
             gate=self.gate,
             host="127.0.0.1",
             port=0,
-            base_path="/",
+            base_path=base_path,
             web_folder=folder,
             limits=limits,
         )
@@ -179,11 +183,12 @@ async def house(tmp_path, limits, rules):
         yield house
 
 
-def test_all_addresses(tmp_path):
-    """The table names every address that is served, and no other."""
-    routes = House(tmp_path).server._runner.app.router.routes()
+@pytest.mark.parametrize(("base", "more"), [("/", set()), ("/hm/", {"GET /hm"})])
+def test_all_addresses(tmp_path, base, more):
+    """The table names every address that is served, and no other; below a prefix one more leads there."""
+    routes = House(tmp_path, base_path=base).server._runner.app.router.routes()
     served = {f"{route.method} {route.resource.canonical}" for route in routes if route.method != "HEAD"}
-    assert served == ADDRESSES.keys()
+    assert served == {address.replace(" /", f" {base}", 1) for address in ADDRESSES} | more
 
 
 @pytest.mark.parametrize("kind", CALLERS)
@@ -558,6 +563,22 @@ async def test_ticket(house):
         async with websockets.connect(address, **options):
             pass
     assert refused.value.response.status_code == 401
+
+
+@pytest.mark.parametrize("rules", [{}, {"open": True}])
+@pytest.mark.parametrize("kind", ["break-glass", "nobody"])
+async def test_ticket_stays_here(house, rules, kind):
+    """A ticket of who is let in for being on this machine lets nobody in elsewhere."""
+    if kind == "nobody" and not rules:
+        pytest.skip("nobody has no ticket where nothing is open")
+    headers = {**house.shown[kind], **WRITE, "User-Agent": "curl"}
+    tickets = [
+        (await house.ask("POST", "/api/v1/stream-ticket", headers, data='{"origin": "", "agent": "curl"}'))[1]["ticket"]
+        for _ in range(2)
+    ]
+    away = {"User-Agent": "curl", "X-Forwarded-For": "203.0.113.9"}
+    assert (await house.ask("GET", f"/api/v1/events?ticket={tickets[0]}", away))[0] == 401
+    assert (await house.ask("GET", f"/api/v1/events?ticket={tickets[1]}", {"User-Agent": "curl"}))[0] == 200
 
 
 async def test_ticket_for_another(house):

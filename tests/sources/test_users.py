@@ -91,8 +91,10 @@ async def test_unread(watched, trouble):
         await table.asked.until(len(table.asked.seen) + 2)
     assert [(line["event"], line["log_level"]) for line in said] == [("users.unread", "warning")]
     assert roles.judge("1", "super_admin", NOW) == "inactive"
+    assert not roles.readable
     table.trouble, table.rows["1"] = None, ("super_admin", True)
     await changed.until(len(changed.seen) + 1)
+    assert roles.readable
     assert roles.judge("1", "super_admin", NOW) is None
 
 

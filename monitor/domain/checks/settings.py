@@ -82,9 +82,9 @@ def actor(name: str) -> str:
 class Entries:
     """Columns of settings.sql, one element per key, in the order of keys; `value` is "" for what is secret.
 
-    `now` and `changed_at` are Unix seconds of the database's clock; `changed_at` and `version` are 0 where the platform
-    does not keep them. `audited` says whether the last change has a record of the same transaction, and is true where
-    the platform keeps no records; `changed_by` is who made it, "" where that is not known.
+    `now` and `changed_at` are Unix seconds of the database's clock; `changed_at` is 0 and `version` -1 where the
+    platform does not keep them. `audited` says whether the last change has a record of the same transaction, and is
+    true where the platform keeps no records; `changed_by` is who made it, "" where that is not known.
     """
 
     now: float
@@ -244,7 +244,7 @@ def _shown(setting: Setting, entry: Entry | None) -> dict[str, object]:
         shown["value"] = quoted(value)
         if shown["value"] != value:
             shown["partial"] = True
-    if entry is not None and entry.version > 0:
+    if entry is not None and entry.version >= 0:
         shown["version"] = entry.version
     if entry is not None and entry.changed_at > 0:
         shown["changed_at"] = instant(entry.changed_at)

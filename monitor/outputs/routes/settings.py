@@ -22,7 +22,8 @@ from monitor.settings.editor import REASON, Editor
 
 EDITS, EDITS_S = 10, 60.0
 """So many edits one caller may try in so many seconds."""
-VERSION = re.compile(r"[0-9]{1,18}")
+VERSION = re.compile(r'"[0-9]{1,18}"')
+"""A strong entity tag (RFC 9110, 8.8.3), and one only."""
 BODY = f'Send {{"value": "…"}} as JSON, a text, and a "reason" of at most {REASON} characters if there is one to tell.'
 SEEN = 'Say what you have seen: If-Match with the version of the entry in quotes, or "old" where it has no version.'
 REFUSALS: Mapping[Code, tuple[int, str]] = {
@@ -62,9 +63,9 @@ class Settings:
             response = refusal(429, "too_many_edits", f"At most {EDITS} edits in {EDITS_S:g} s; wait a little.")
             response.headers["Retry-After"] = str(round(wait_s) + 1)
             return response
-        tags = request.if_match or ()
-        version = int(tags[0].value) if len(tags) == 1 and VERSION.fullmatch(tags[0].value) else None
-        if tags and (version is None or tags[0].is_weak):
+        told = request.headers.getall("If-Match", [])
+        version = int(told[0].strip('"')) if len(told) == 1 and VERSION.fullmatch(told[0]) else None
+        if told and version is None:
             return refusal(428, "precondition_required", SEEN)
         body = await _body(request)
         if body is None:
@@ -75,8 +76,8 @@ class Settings:
         outcome = await self._editor.edit(edit) if self._editor is not None else Refusal("edits_off")
         match outcome:
             case Done():
-                told = {"key": key, **_known(version=outcome.version), "changed_at": instant(outcome.changed_at)}
-                response = answer(told)
+                said = {"key": key, **_known(version=outcome.version), "changed_at": instant(outcome.changed_at)}
+                response = answer(said)
                 if outcome.version is not None:
                     response.headers["ETag"] = f'"{outcome.version}"'
                 return response

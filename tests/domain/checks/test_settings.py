@@ -191,7 +191,7 @@ def test_others_are_shown():
 
 def test_platform_without_versions():
     """Where the platform keeps no version and no time of change, there is none."""
-    entry = judged(model={"version": 0, "changed_at": 0.0}).detail["system.model"]
+    entry = judged(model={"version": -1, "changed_at": 0.0}).detail["system.model"]
     assert entry.keys() & {"version", "changed_at"} == set()
 
 
@@ -303,7 +303,7 @@ def test_unaudited():
     [
         pytest.param(change(60, audited=True), id="it is written down"),
         pytest.param(change(60, version=1), id="it is as it was made"),
-        pytest.param(change(60, version=0), id="the platform keeps no versions"),
+        pytest.param(change(60, version=-1), id="the platform keeps no versions"),
         pytest.param(change(86_400), id="a day has passed"),
         pytest.param(change(0, changed_at=0.0), id="the platform keeps no times"),
     ],
