@@ -82,8 +82,10 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status in TURNED_AWAY:
             # Who is too many keeps no connection either: it would hold it for as long as it likes.
             response.force_close()
-    except Exception:
-        log.exception("request.failed", path=request.path)
+    except Exception as error:
+        gone = request.transport is None or request.transport.is_closing()
+        if not (gone and isinstance(error, ConnectionResetError)):
+            log.exception("request.failed", path=request.path)
         response = refusal(500, "internal", "The monitor made a mistake; its log says which.")
     return response
 

@@ -77,6 +77,24 @@ async def test_demoted(platform, daemon, change, code):
     assert (await ask(daemon, ADMIN, "GET", "session"))[0] == 200
 
 
+async def test_demoted_amid_a_crowd(platform, daemon):
+    """However many look at the past of a setting, whoever may stay no longer is gone as soon."""
+    await platform.connection.execute(
+        "insert into audit_log (actor, action, subject, at, detail) select 'x', 'setting.update', $1, to_timestamp(n),"
+        " jsonb_build_object('old', repeat('o', 1500), 'new', repeat('n', 1500)) from generate_series(1, 60) n",
+        KEY,
+    )
+    async with follow(daemon, OTHER) as socket:
+        await socket.recv()
+        looks = [asyncio.create_task(ask(daemon, ADMIN, "GET", f"settings/{KEY}/history")) for _ in range(60)]
+        await asyncio.wait(looks, return_when=asyncio.FIRST_COMPLETED)
+        await platform.connection.execute("update users set is_active = false where id = 2")
+        async with asyncio.timeout(SIGNAL_S):
+            await socket.wait_closed()
+        assert not all(look.done() for look in looks)
+        assert {status for status, _ in await asyncio.gather(*looks)} <= {200, 503}
+
+
 async def test_row_of_before(platform, daemon):
     """A session that was made before its user lost the role is found out by its very first question."""
     await platform.connection.execute("update users set role = 'counselor' where id = 2")

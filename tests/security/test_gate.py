@@ -9,6 +9,7 @@ import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -590,6 +591,28 @@ async def test_ticket_for_another(house):
     assert stolen[0] == 401
     for bad in ("[]", '{"origin": 1}', '{"agent": "' + "x" * 2000 + '"}', "{"):
         assert (await house.ask("POST", "/api/v1/stream-ticket", headers, data=bad))[0] == 400
+
+
+@pytest.mark.parametrize("path", ["stream", "events"])
+async def test_gone_before_let_in(house, monkeypatch, path):
+    """Whoever goes while he waits to be let in is no mistake of ours, and leaves nothing behind."""
+    monkeypatch.setattr("monitor.access.roles.FIRST_S", 0.05)
+    house.roles.readable = True
+    with structlog.testing.capture_logs() as told:
+        where = urlsplit(house.url)
+        _, writer = await asyncio.open_connection(where.hostname, where.port)
+        head = {**own_page(house, house.shown["admin user"]), "Host": where.netloc, "Connection": "Upgrade"}
+        upgrade = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x" * 22 + "=="}
+        lines = [f"{name}: {value}" for name, value in {**head, **upgrade}.items()]
+        writer.write("\r\n".join([f"GET /api/v1/{path} HTTP/1.1", *lines, "", ""]).encode())
+        await writer.drain()
+        async with asyncio.timeout(2):
+            while "1" not in house.roles._seen:
+                await asyncio.sleep(0.01)
+        writer.transport.abort()
+        await asyncio.sleep(0.15)
+    assert [one for one in told if one["log_level"] == "error"] == []
+    assert house.hub.following == 0
 
 
 # How many.

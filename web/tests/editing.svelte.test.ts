@@ -16,6 +16,7 @@ describe('editing', () => {
     const stop = $effect.root(() => {
       editing = new Editing(
         () => current,
+        () => 'me@example.org',
         async (...question) => {
           asked.push(question);
           return next;
@@ -154,6 +155,70 @@ describe('editing', () => {
     say({ kind: 'saved', version: 4, changed_at: undefined });
     await editing.submit();
     expect([asked.length, editing.refusal, editing.waits]).toEqual([2, undefined, true]);
+    stop();
+  });
+
+  describe.each(['unconfirmed', 'no_answer'] as const)('whose end nobody knows (%s)', (code) => {
+    const lost = async (more: JsonObject = {}) => {
+      const made = form(more);
+      made.editing.write('b');
+      made.editing.reason = 'why';
+      made.answer({ kind: 'refused', code });
+      await made.editing.submit();
+      return made;
+    };
+    const mine = { version: 4, changed_by: 'me@example.org' };
+
+    it.each([
+      ['a text', {}, { version: 4, value: 'b' }],
+      ['a text that comes back otherwise', {}, { ...mine, value: 'B' }],
+      ['a secret', { secret: true, configured: true }, mine],
+    ])('is saved when the stream brings it: %s', async (_, more, change) => {
+      const { editing, arrive, stop } = await lost(more);
+      arrive(change);
+      expect([editing.saved?.arrived, editing.conflict, editing.refusal, editing.draft, editing.reason]).toEqual([
+        true,
+        undefined,
+        undefined,
+        undefined,
+        '',
+      ]);
+      stop();
+    });
+
+    it.each([
+      ['a text', {}, { version: 4, value: 'c', changed_by: 'budi' }],
+      ['a secret', { secret: true, configured: true }, { version: 4, changed_by: 'budi' }],
+      ['a later one', {}, { ...mine, version: 5, value: 'b2' }],
+    ])('is in conflict with what somebody else has made of it: %s', async (_, more, change) => {
+      const { editing, arrive, stop } = await lost(more);
+      arrive(change);
+      expect([editing.conflict?.version, editing.draft]).toEqual([change.version, 'b']);
+      stop();
+    });
+
+    it('loses nothing that is typed meanwhile', async () => {
+      const { editing, asked, arrive, answer: say, stop } = await lost();
+      editing.write('c');
+      arrive({ version: 4, value: 'b' });
+      expect([editing.draft, editing.conflict, editing.saved]).toEqual(['c', undefined, undefined]);
+      say({ kind: 'saved', version: 5, changed_at: undefined });
+      await editing.submit();
+      expect(asked[1]?.[3]).toEqual({ version: 4, value: 'b' });
+      stop();
+    });
+  });
+
+  it('knows its own where the answer says no version, though others came after it', async () => {
+    const { editing, arrive, answer: say, stop } = form({ version: null, changed_at: '2026-11-22T02:10:00Z' });
+    editing.write('b');
+    const at = Date.parse('2026-11-22T02:15:00Z');
+    say({ kind: 'saved', version: undefined, changed_at: at });
+    await editing.submit();
+    arrive({ changed_at: '2026-11-22T02:10:01Z' });
+    expect(editing.waits).toBe(true);
+    arrive({ value: 'c', changed_at: '2026-11-22T02:15:01Z' });
+    expect([editing.waits, editing.saved?.arrived, editing.text]).toEqual([false, true, 'c']);
     stop();
   });
 

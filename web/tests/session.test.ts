@@ -72,6 +72,7 @@ describe('session', () => {
     socket().onclose?.({ code: 4401 });
     await settled();
     expect([session.refusal?.code, session.closed, session.edits, live.begun]).toEqual(['expired', false, false, true]);
+    expect([session.known, session.mayEdit]).toEqual([true, true]);
     expect(live.state.link).toBe('lost');
     await vi.advanceTimersByTimeAsync(120_000);
     expect(Socket.made).toHaveLength(1);

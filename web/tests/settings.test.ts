@@ -57,6 +57,7 @@ describe('setting', () => {
     expect(isEditable(setting({ editable: false }))).toBe(false);
     expect(isEditable(setting({ partial: true }))).toBe(true);
     expect(versionless({})).toBe(true);
+    expect(versionless({ value: null })).toBe(true);
     expect(versionless({ partial: true })).toBe(false);
     expect(versionless({ secret: true, configured: true })).toBe(false);
   });
@@ -128,8 +129,8 @@ describe('saving', () => {
   it.each([
     [undefined, { kind: 'refused', code: 'no_answer' }],
     [refused(400, 'bad_request'), { kind: 'refused', code: 'page_old' }],
-    [refused(401, 'expired'), { kind: 'refused', code: 'not_allowed', session: true }],
-    [answer(401), { kind: 'refused', code: 'not_allowed', session: true }],
+    [refused(401, 'expired'), { kind: 'refused', code: 'signed_out', session: true }],
+    [answer(401), { kind: 'refused', code: 'signed_out', session: true }],
     [refused(403, 'wrong_role'), { kind: 'refused', code: 'not_allowed', session: true }],
     [refused(403, 'not_allowed'), { kind: 'refused', code: 'not_allowed' }],
     [refused(403, 'not_editable'), { kind: 'refused', code: 'not_editable' }],

@@ -241,7 +241,7 @@ def _shown(setting: Setting, entry: Entry | None) -> dict[str, object]:
     elif entry is not None and configured:
         written = canonical(setting.type, entry.value)
         value = entry.value if written is None else written
-        shown["value"] = quoted(value)
+        shown["value"] = quoted(value, LONGEST)
         if shown["value"] != value:
             shown["partial"] = True
     if entry is not None and entry.version >= 0:

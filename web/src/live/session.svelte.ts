@@ -8,7 +8,10 @@ class Session {
   /** Whose time is merely up still sees the old state; from anybody else it is taken away. */
   readonly closed = $derived(this.refusal !== undefined && this.refusal.code !== 'expired');
   readonly edits = $derived(this.caller?.edits === true && this.refusal === undefined);
-  #last: Caller | undefined;
+  #last = $state.raw<Caller>();
+  readonly known = $derived(this.caller !== undefined || this.refusal !== undefined);
+  /** Whose time is merely up keeps what is drafted, and may save it once they are back. */
+  readonly mayEdit = $derived((this.caller ?? this.#last)?.edits === true && !this.closed);
   #address: string | undefined;
 
   /** Asks anew; `unknown` when nobody answers, and then nothing changes. */

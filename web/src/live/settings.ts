@@ -54,7 +54,7 @@ const SAID = [
   'failed',
   'unconfirmed',
 ] as const;
-export const REFUSED = [...SAID, 'too_many', 'turned_away', 'page_old', 'no_answer'] as const;
+export const REFUSED = [...SAID, 'signed_out', 'too_many', 'turned_away', 'page_old', 'no_answer'] as const;
 export type Refused = (typeof REFUSED)[number];
 
 export type Outcome =
@@ -118,7 +118,7 @@ export function settingAt(settings: Json | undefined, key: string): Setting | un
 
 /** Without a version an edit stands on the old value, which must then be known whole. */
 export function isEditable(setting: Setting): boolean {
-  return setting.editable && (setting.version !== undefined || (setting.value !== undefined && setting.whole));
+  return setting.editable && (setting.version !== undefined || (!setting.secret && setting.whole));
 }
 
 /** Writes a value as the daemon does: a bool as true or false, a number without ornament. */
@@ -190,7 +190,7 @@ export function outcomeOf(answer: Answer | undefined): Outcome {
   const error = errorOf(answer);
   if (status === 409) return { kind: 'conflict', current: currentOf(error.current) };
   if (status === 401 || REFUSALS.some((code) => code === error.code)) {
-    return { kind: 'refused', code: 'not_allowed', session: true };
+    return { kind: 'refused', code: status === 401 ? 'signed_out' : 'not_allowed', session: true };
   }
   const problem = PROBLEMS.find((known) => known === error.problem);
   const code = SAID.find((known) => known === error.code);

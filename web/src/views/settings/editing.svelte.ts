@@ -26,6 +26,8 @@ export class Editing {
   saved = $state.raw<{ base: Base; at: number | undefined; arrived: boolean }>();
   /** A value that was sent is judged when it is sent, not while it is typed. */
   tried = $state.raw(false);
+  /** What was sent and of whose end nobody knows. */
+  #lost: Base | undefined;
   readonly setting: Setting;
   readonly changed: boolean;
   readonly problem: Problem | undefined;
@@ -33,8 +35,11 @@ export class Editing {
   readonly waits = $derived(this.saved !== undefined && !this.saved.arrived);
   #base: Base;
   readonly #save: Save;
+  readonly #me: () => string | undefined;
 
-  constructor(read: () => Setting, how: Save = save) {
+  /** `me` is the name that the platform's record has of who edits here. */
+  constructor(read: () => Setting, me: () => string | undefined, how: Save = save) {
+    this.#me = me;
     this.setting = $derived(read());
     this.#save = how;
     this.#base = baseOf(read());
@@ -69,16 +74,22 @@ export class Editing {
     if (this.busy) return;
     const { setting } = this;
     if (this.saved && !this.saved.arrived) {
-      const { version, value } = this.saved.base;
+      const { base, at } = this.saved;
       const there =
-        version === undefined ? setting.secret || setting.value === value : (setting.version ?? 0) >= version;
-      if (!there) return;
-      this.saved = { ...this.saved, arrived: true };
-      this.#clear();
-      this.#base = baseOf(setting);
+        base.version === undefined
+          ? setting.secret || setting.value === base.value || (at !== undefined && (setting.changed_at ?? 0) >= at)
+          : (setting.version ?? 0) >= base.version;
+      if (there) this.#arrive(setting, this.saved);
       return;
     }
     if (!hasMoved(setting, this.conflict ?? this.#base)) return;
+    if (this.#isMine(setting)) {
+      // What was typed since then is a new draft, which stands on it.
+      if (this.refusal) this.#arrive(setting, { base: baseOf(setting), at: setting.changed_at });
+      else this.#base = baseOf(setting);
+      this.#lost = undefined;
+      return;
+    }
     // A draft that is what the value was, or what it has become, is none that anything could be lost of.
     const was = { ...setting, value: this.#base.value };
     if (this.changed && this.draft !== undefined && isChange(was, this.draft)) {
@@ -115,6 +126,11 @@ export class Editing {
     const value = secret ? this.draft : canonical(type, this.draft);
     const outcome = await this.#save(key, value, this.reason, this.#base);
     this.busy = false;
+    if (outcome.kind === 'conflict' && this.#isMine(outcome.current)) {
+      this.#base = baseOf(outcome.current);
+      this.#lost = undefined;
+      return await this.submit();
+    }
     if (outcome.kind === 'saved') {
       // A secret is not kept a moment longer than its way takes.
       if (secret) this.draft = undefined;
@@ -124,9 +140,29 @@ export class Editing {
       this.conflict = outcome.current;
     } else {
       this.refusal = outcome;
+      if (outcome.code === 'unconfirmed' || outcome.code === 'no_answer') {
+        const { version } = this.#base;
+        this.#lost = { version: version === undefined ? undefined : version + 1, value: secret ? undefined : value };
+      }
     }
     this.follow();
     return outcome;
+  }
+
+  /** Whether it is as what was sent, and never answered, would have made it. */
+  #isMine(now: Current): boolean {
+    if (!this.#lost || now.version !== this.#lost.version) return false;
+    const { value } = this.#lost;
+    return (value !== undefined && now.value === value) || now.changed_by === (this.#me() ?? '');
+  }
+
+  #arrive(setting: Setting, saved: { base: Base; at: number | undefined }): void {
+    this.saved = { ...saved, arrived: true };
+    this.refusal = undefined;
+    this.conflict = undefined;
+    this.#lost = undefined;
+    this.#clear();
+    this.#base = baseOf(setting);
   }
 
   #clear(): void {
