@@ -76,8 +76,9 @@ def access(reader: Reader, roles: tuple[str, ...], served: Http) -> Rules:
             reader.wrong(
                 "open", True, f"only a loopback address may be open to everybody; http.host is {served.host!r}."
             )
-        if rules.nextauth and not rules.origins:
-            reader.wrong("origins", [], 'give the addresses of the page, such as "https://admin.example".')
+    visited = not loopback(served.host) or served.hosts or rules.trusted_proxies
+    if rules.nextauth and visited and not rules.origins:
+        reader.wrong("origins", [], 'give the addresses of the page, such as "https://admin.example".')
     return rules
 
 

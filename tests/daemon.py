@@ -126,6 +126,7 @@ class Daemon:
         base_path: str = "/",
         limits: str = "",
         access: str = "open = true",
+        http: str = "",
         port: int = 0,
         listen_dsn: str = "",
         edit_dsn: str = "",
@@ -152,7 +153,7 @@ class Daemon:
         other = "".join(f'{key} = "{value}"\n' for key, value in others.items() if value)
         path.write_text(
             f'{config}\n{services}\n[limits]\n{limits}\n[database]\ndsn = "{dsn}"\n{other}'
-            f'[http]\nport = {port}\nbase_path = "{base_path}"\n[access]\n{access}\n{flags}{more}\n'
+            f'[http]\nport = {port}\nbase_path = "{base_path}"\n{http}\n[access]\n{access}\n{flags}{more}\n'
         )
         daemon = await cls._run(path, log, module, environment, forked=forked)
         daemon.shown = {"Authorization": f"Bearer {token}"} if token else {}

@@ -9,105 +9,16 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
 
-import structlog
 from aiohttp import StreamReader, web
 
-from monitor.outputs import wire
 from monitor.outputs.answers import refusal
 from monitor.outputs.bounds import Bounds
-from monitor.outputs.turnstile import Turnstile
-from monitor.outputs.visitors import Excess, Visitors
+from monitor.outputs.reception import LINGER_S, LOOK_S, Reception, TurnedAway
 
-log = structlog.get_logger()
 FIELD_BYTES = (32 << 10) + 64
 """What a header may hold: a session of NextAuth in five cookies has its place, with or without the header's name."""
 HEAD_BYTES = 64 << 10
 """All headers of one request, while they are coming in."""
-LINGER_S = 1.0
-"""So long somebody who is turned away has time to read why."""
-LOOK_S = 0.1
-"""Between two looks that are so long apart every socket has been read."""
-
-
-class Reception:
-    """What all connections of a server share; `headers` go with what is said without the application."""
-
-    def __init__(
-        self,
-        bounds: Bounds,
-        headers: Mapping[str, str],
-        trusted: Callable[[str], bool],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.bounds, self.headers, self.loop = bounds, headers, loop
-        self.visitors = Visitors(bounds.total, bounds.per_address, trusted)
-        self.turnstile, self.leaving = Turnstile(loop, bounds.per_turn), Turnstile(loop, bounds.per_turn)
-        self.unheard = 0
-        """Connections on which nothing has come yet."""
-        self._looking: set[str] = set()
-
-    def say(self, status: HTTPStatus, message: str, **more: str) -> bytes:
-        """Write an answer out: a refusal like any other, for a connection on which nothing has been understood."""
-        code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-        body = wire.encode({"error": {"code": code, "message": message}})
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "Content-Length": str(len(body)),
-            "Cache-Control": "no-store",
-            "Connection": "close",
-            **self.headers,
-            **more,
-        }
-        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {text}" for name, text in headers.items())]
-        return "\r\n".join([*lines, "", ""]).encode() + body
-
-    def excess(self, excess: Excess) -> bytes:
-        """Say that there are too many."""
-        if excess == "address":
-            return self.say(
-                HTTPStatus.TOO_MANY_REQUESTS, "Too many connections from this address.", **{"Retry-After": "10"}
-            )
-        return self.say(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.", **{"Retry-After": "10"})
-
-    def watch(self, address: str) -> None:
-        """See to it that few connections of this address keep silent.
-
-        Those that come at the same moment have sent something already that has not been read yet. So those are ended
-        that are silent at two looks; between them every socket has been read.
-        """
-        if address not in self._looking and len(self.visitors.silent(address)) > self.bounds.silent:
-            self._looking.add(address)
-            self.loop.call_later(LOOK_S, self._look, address, frozenset())
-
-    def _look(self, address: str, before: frozenset[Connection]) -> None:
-        silent = [each for each in self.visitors.silent(address) if isinstance(each, Connection)]
-        ended = [each for each in silent if each in before][: max(0, len(silent) - self.bounds.silent)]
-        for each in ended:
-            each.abort()
-        left = [each for each in silent if each not in ended]
-        if len(left) > self.bounds.silent:
-            self.loop.call_later(LOOK_S, self._look, address, frozenset(left))
-        else:
-            self._looking.discard(address)
-
-
-class TurnedAway(asyncio.Protocol):
-    """Tells one who is too many so, when the request is there: what is closed unread is reset, and the answer lost."""
-
-    def __init__(self, answer: bytes, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
-        self._answer = answer
-        self._transport = transport
-        self._ending = loop.call_later(LINGER_S, transport.abort)
-
-    def data_received(self, data: bytes) -> None:
-        del data
-        if not self._transport.is_closing():
-            self._transport.write(self._answer)
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._ending.cancel()
 
 
 class Connection(web.RequestHandler):
@@ -130,7 +41,7 @@ class Connection(web.RequestHandler):
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         reception = self._reception
         if excess := reception.visitors.enter(self, address):
-            transport.set_protocol(TurnedAway(reception.excess(excess), reception.loop, transport))
+            transport.set_protocol(TurnedAway(reception.excess(excess), reception, transport))
             return
         with suppress(OSError, AttributeError):  # not every platform has it
             transport.get_extra_info("socket").setsockopt(
@@ -245,13 +156,14 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what cannot be understood. aiohttp would repeat it in the answer and the log: it may hold a cookie."""
-        del exc, message
+        del message
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
         if status == HTTPStatus.BAD_REQUEST:
             text = f"This is no request of HTTP/1.1, or a line of it is too long: at most {FIELD_BYTES} bytes a header."
             response = refusal(status, "bad_request", text)
         else:
+            self._reception.fail(exc)
             response = refusal(status, "internal", "The monitor made a mistake.")
         response.headers.update(self._reception.headers)
         response.force_close()
@@ -260,7 +172,7 @@ class Connection(web.RequestHandler):
     def log_exception(self, *_: Any, exc_info: BaseException | None = None, **__: Any) -> None:
         """Say that something went wrong here, and nothing of what was sent."""
         if not isinstance(exc_info, web.HTTPException):
-            log.error("connection.failed", error=type(exc_info).__name__)
+            self._reception.fail(exc_info)
 
 
 class GuardedServer(web.Server):
@@ -273,7 +185,13 @@ class GuardedServer(web.Server):
 
     async def _paced(self, request: web.BaseRequest) -> web.StreamResponse:
         await self.reception.turnstile.passed()
-        return await self._answer(request)
+        try:
+            return await self._answer(request)
+        except (web.HTTPExpectationFailed, UnicodeError):
+            # Of an address that there is not, aiohttp judges this header before us, and repeats it.
+            response = refusal(417, "expectation_failed", "Expect may say 100-continue, and nothing else.")
+            response.headers.update(self.reception.headers)
+            return response
 
     def __call__(self) -> web.RequestHandler:
         return Connection(self, self.reception, **self._kwargs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -75,10 +74,9 @@ class Doorkeeper:
 
     def open(self, application: web.Application, door: Door) -> None:
         """Add a door to the application; what is read by GET can be asked for by HEAD as well, but for a stream."""
-        router = application.router
-        self._doors[router.add_route(door.method, door.path, door.handler)] = door
-        if door.method == "GET" and not door.ticketed:
-            self._doors[router.add_route("HEAD", door.path, door.handler)] = door
+        for method in ("GET", "HEAD") if door.method == "GET" and not door.ticketed else (door.method,):
+            route = application.router.add_route(method, door.path, door.handler, expect_handler=_not_yet)
+            self._doors[route] = door
 
     def tell(self) -> None:
         """Log each way in that can no longer be used, once."""
@@ -109,6 +107,8 @@ class Doorkeeper:
                 self.tell()
             if request.method not in SAFE:
                 from_our_page(request, self._rules)
+            if request.headers.get("Expect", "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return await handler(request)
 
         return check
@@ -155,6 +155,10 @@ class Doorkeeper:
         return response
 
 
+async def _not_yet(_: web.Request) -> None:
+    """Promise nothing (RFC 9110, 10.1.1): who waits to be told to go on must come in first."""
+
+
 def asker(request: web.Request, rules: Rules) -> tuple[str, bool]:
     """Say for whom it is asked, and whether that is somebody on this machine.
 
@@ -184,7 +188,7 @@ def own_origin(request: web.Request, rules: Rules, *, needed: bool) -> None:
     if origin is None:
         if needed:
             raise web.HTTPForbidden(text="A browser says the origin of its page; this request does not.")
-    elif origin not in rules.origins if rules.origins else urlsplit(origin).netloc != request.host:
+    elif origin not in (rules.origins or (f"{request.scheme}://{request.host}",)):
         raise web.HTTPForbidden(text="This page may not do this: its origin is another one; see access.origins.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"} and origin is None:
         raise web.HTTPForbidden(text="This page may not do this: it belongs to another site.")
@@ -192,7 +196,8 @@ def own_origin(request: web.Request, rules: Rules, *, needed: bool) -> None:
 
 def from_our_page(request: web.Request, rules: Rules) -> None:
     """Refuse what a page of another site could have a browser send (CSRF)."""
-    if request.content_type != "application/json":
+    # Not by `request.content_type`: the library behind it takes the square of the header's length.
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise web.HTTPUnsupportedMediaType(text="Send JSON, with Content-Type: application/json.")
     if request.headers.get(OWN_HEADER) != "1":
         raise web.HTTPForbidden(text=f"Send the header {OWN_HEADER}: 1.")

@@ -38,8 +38,9 @@ class Company:
 class Place:
     """One subscriber as somebody: counted as that caller, and ended when the caller may stay no longer."""
 
-    def __init__(self, company: Company, end: End) -> None:
+    def __init__(self, company: Company, address: str, end: End) -> None:
         self._company = company
+        self._address = address
         self._end = end
         self._key: str | None = None
         self.caller: Caller | None = None
@@ -51,7 +52,7 @@ class Place:
             key = None  # it is anybody: how many that are, the address says
         if key != self._key:
             if key is not None:
-                self._company.seats.name(key)
+                self._company.seats.name(key, self._address)
             self._forget()
             self._key = key
         if self.caller is not None:
@@ -68,14 +69,14 @@ class Place:
 
     def _forget(self) -> None:
         if self._key is not None:
-            self._company.seats.unname(self._key)
+            self._company.seats.unname(self._key, self._address)
 
 
 @contextmanager
 def seated(company: Company, request: web.Request, counts: Counts, end: End) -> Iterator[Place]:
     """Hold a place for a subscriber, which is ended by `end`; without one it is told when to come back."""
     caller, address = request.get(CALLER), request[ADDRESS]
-    place = Place(company, end)
+    place = Place(company, address, end)
     try:
         company.seats.take(address)
         try:

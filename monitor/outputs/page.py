@@ -24,8 +24,6 @@ from monitor.outputs.hub import Hub
 
 SLOT = b'<script type="application/json" id="document">{}</script>'
 ADVICE_SLOT = b'<script type="application/json" id="advice">{}</script>'
-GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?\s*(?:,|$)", re.IGNORECASE)
-"""An answer may come packed, unless its weight is nothing (RFC 9110, 12.5.3)."""
 NEEDED = re.compile(rb'(?:src|href)="\./([^"]+)"')
 
 
@@ -93,7 +91,7 @@ class Page:
         asset = self._assets.get(request.match_info["path"])
         if asset is None:
             raise web.HTTPNotFound(text="There is no such file.")
-        packed = GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
+        packed = _packs(request.headers.get("Accept-Encoding", ""))
         hashed = request.match_info["path"].startswith("assets/")
         headers = {
             "Cache-Control": "public, max-age=31536000, immutable" if hashed else "no-cache",
@@ -134,6 +132,15 @@ def _assets(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
             kind = mimetypes.guess_type(entry.name)[0] or "application/octet-stream"
             found.append((name, Asset(kind, plain, gzip.compress(plain, mtime=0))))
     return found
+
+
+def _packs(accepted: str) -> bool:
+    """Say whether an answer may come packed: it may, unless its weight is nothing (RFC 9110, 12.5.3)."""
+    for part in accepted.lower().split(","):
+        name, weighed, weight = part.partition(";")
+        if name.strip() == "gzip":
+            return not weighed or bool(weight.strip().removeprefix("q=").strip("0. "))
+    return False
 
 
 def _language(request: web.Request) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 COME_BACK_S = 10
-TOTAL, PER_ADDRESS, PER_CALLER, UNKNOWN = 1000, 250, 250, 50
+TOTAL, PER_ADDRESS, PER_CALLER, UNKNOWN, UNKNOWN_HERE = 1000, 250, 250, 50, 10
 UNKNOWN_S = 5.0
 
 
@@ -18,13 +18,14 @@ class Limits:
 
     `per_address` counts those of one IP address (an untrusted proxy's are all its own), `per_caller` those of one user
     or token, `unknown` those who have yet to say who they are, for which they
-    have `unknown_s` seconds.
+    have `unknown_s` seconds, and `unknown_here` those of them from one address.
     """
 
     total: int = TOTAL
     per_address: int = PER_ADDRESS
     per_caller: int = PER_CALLER
     unknown: int = UNKNOWN
+    unknown_here: int = UNKNOWN_HERE
     unknown_s: float = UNKNOWN_S
 
 
@@ -43,6 +44,7 @@ class Seats:
         self.limits = limits
         self._by_address: Counter[str] = Counter()
         self._by_caller: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
         self._taken = 0
         self._closed = False
         self._empty = asyncio.Event()
@@ -65,15 +67,23 @@ class Seats:
         if not self._taken:
             self._empty.set()
 
-    def name(self, caller: str) -> None:
+    def name(self, caller: str, address: str) -> None:
         """Say who has a seat ("": nobody knows yet), to be taken back by `unname`; raises `FullError`."""
-        if self._by_caller[caller] >= (self.limits.per_caller if caller else self.limits.unknown):
-            raise FullError("of this caller" if caller else "that have not said who they are")
-        self._by_caller[caller] += 1
+        if caller:
+            if self._by_caller[caller] >= self.limits.per_caller:
+                raise FullError("of this caller")
+        else:
+            here = self._unknown[address] >= self.limits.unknown_here
+            if here or self._unknown.total() >= self.limits.unknown:
+                raise FullError("that have not said who they are")
+        self._counter(caller)[caller or address] += 1
 
-    def unname(self, caller: str) -> None:
+    def unname(self, caller: str, address: str) -> None:
         """Say that this one has a seat less."""
-        _take_one(self._by_caller, caller)
+        _take_one(self._counter(caller), caller or address)
+
+    def _counter(self, caller: str) -> Counter[str]:
+        return self._by_caller if caller else self._unknown
 
     async def close(self, within_s: float) -> None:
         """Give no more seats, and wait until the last one is left, or for so long."""

@@ -36,6 +36,7 @@ from monitor.outputs.routes.session import Session
 from monitor.outputs.routes.settings import Settings
 from monitor.outputs.seats import Limits, Seats
 from monitor.outputs.security import dressed, headers
+from monitor.outputs.seldom import Seldom
 from monitor.outputs.sse import Events
 from monitor.outputs.stream import Stream
 from monitor.runbook import Runbook
@@ -57,37 +58,46 @@ def only_known_hosts(hosts: Collection[str]) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        name = urlsplit(f"//{request.host}").hostname
+        try:
+            name = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            name = None
         if name not in hosts:
-            raise web.HTTPMisdirectedRequest(
-                text=f"This monitor is not known as {name!r}; add the name to http.hosts, or let the proxy keep ours."
-            )
+            known = f"This monitor is not known as {(name or '')[:100]!r}"
+            raise web.HTTPMisdirectedRequest(text=f"{known}; add the name to http.hosts, or let the proxy keep ours.")
         return await handler(request)
 
     return check
 
 
-@web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+def guard(clock: Clock) -> Middleware:
     """Give every error a form that tells nothing of our insides."""
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        response = refusal(error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
-        response.headers.update(
-            {name: value for name, value in error.headers.items() if name in {"Allow", "Retry-After"}}
-        )
-        if error.status in TURNED_AWAY:
-            # Who is too many keeps no connection either: it would hold it for as long as it likes.
-            response.force_close()
-    except Exception as error:
-        gone = request.transport is None or request.transport.is_closing()
-        if not (gone and isinstance(error, ConnectionResetError)):
-            log.exception("request.failed", path=request.path)
-        response = refusal(500, "internal", "The monitor made a mistake; its log says which.")
-    return response
+    seldom = Seldom(lambda: clock.now().mono)
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            response = refusal(error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
+            response.headers.update(
+                {name: value for name, value in error.headers.items() if name in {"Allow", "Retry-After"}}
+            )
+            if error.status in TURNED_AWAY:
+                # Who is too many keeps no connection either: it would hold it for as long as it likes.
+                response.force_close()
+        except Exception as error:
+            gone = request.transport is None or request.transport.is_closing()
+            if not (gone and isinstance(error, ConnectionResetError)):
+                kind = type(error).__name__
+                if (unsaid := seldom.unsaid(kind)) is not None:
+                    log.exception("request.failed", path=request.path, unsaid=unsaid)
+            response = refusal(500, "internal", "The monitor made a mistake; its log says which.")
+        return response
+
+    return check
 
 
 class Server:
@@ -132,7 +142,7 @@ class Server:
         names = {urlsplit(origin).hostname or "" for origin in gate.rules.origins}
         application = web.Application(
             client_max_size=BODY_BYTES,
-            middlewares=[guard, only_known_hosts({*LOOPBACK, host, *hosts, *names}), keeper.middleware],
+            middlewares=[guard(clock), only_known_hosts({*LOOPBACK, host, *hosts, *names}), keeper.middleware],
         )
         policy = headers(origins=gate.rules.origins, frame_ancestors=frame_ancestors)
         application.on_response_prepare.append(dressed(policy))
@@ -150,7 +160,7 @@ class Server:
             Door("GET", f"{api}/settings/{{key}}/history", Level.READ, settings.history),
             Door("GET", f"{api}/runbook/{{language}}", Level.READ, guide.one),
             Door("GET", f"{api}/openapi.json", Level.READ, OpenApi(hub, base_path).document),
-            Door("GET", f"{api}/asyncapi.json", Level.READ, AsyncApi(base_path).document),
+            Door("GET", f"{api}/asyncapi.json", Level.READ, AsyncApi(base_path, gate.rules.origins).document),
             Door("GET", f"{api}/session", Level.READ, session.mine),
             Door("POST", f"{api}/stream-ticket", Level.STREAM, session.ticket),
             Door("GET", f"{api}/stream", Level.STREAM, stream.open, ticketed=True, late=True),

@@ -55,6 +55,9 @@ class Socket(web.WebSocketResponse):
         return closed
 
 
+HANDSHAKE = "This is a WebSocket's address: open it with a handshake of version 13 (RFC 6455, 4.2.1)."
+
+
 class Stream:
     """The route of the stream, and the life of one subscriber's connection."""
 
@@ -84,9 +87,10 @@ class Stream:
         with joining.seated(self._company, request, counts, goodbye.say) as place:
             try:
                 await socket.prepare(request)
-            except web.HTTPBadRequest:
+            except (web.HTTPBadRequest, ValueError):
+                # Not in the words of aiohttp, which repeat what was sent, and which some headers leave without any.
                 counts.turn_away("protocol")
-                raise
+                raise web.HTTPBadRequest(text=HANDSHAKE) from None
             guest = Guest(place, self._company, here=request[LOOPBACK])
             await self._follow(socket, joining.tuned(request), position, guest, goodbye)
         return socket
@@ -102,10 +106,12 @@ class Stream:
         one = Subscriber(transport, "frame", goodbye.say, deflates=_deflates(socket))
         # They have been sent, and would be kept for hours: two kilobytes of each subscriber.
         socket.headers.clear()
+        joined = False
         try:
             async with goodbye.ending:
                 if guest.known or await self._introduced(socket, guest, goodbye):
                     self._hub.join(one, position)
+                    joined = True
                     log.info("subscriber.joined", subscribers=self._hub.following)
                     # Reading goes on for ever: without it the other side's close would never be seen.
                     await self._receive(socket, one, guest)
@@ -116,7 +122,8 @@ class Stream:
             self._hub.leave(one)
         if goodbye.code and not transport.is_closing():
             await socket.close(code=goodbye.code, message=goodbye.reason)
-        log.info("subscriber.left", subscribers=self._hub.following, code=socket.close_code)
+        if joined:
+            log.info("subscriber.left", subscribers=self._hub.following, code=socket.close_code)
 
     async def _introduced(self, socket: web.WebSocketResponse, guest: Guest, goodbye: Goodbye) -> bool:
         """Wait for a newcomer's first message, which must say who it is; nothing is told before."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address, ip_address
-from typing import Literal
+from typing import Literal, Protocol
 
 Excess = Literal["total", "address"]
 PREFIX = 64
 """Whoever has one IPv6 address has all of its network (RFC 6177), so a network counts as one."""
+
+
+class Visitor(Protocol):
+    """A connection."""
+
+    def abort(self) -> None:
+        """End it now."""
 
 
 class Visitors:
@@ -21,14 +28,14 @@ class Visitors:
     def __init__(self, total: int, per_address: int, trusted: Callable[[str], bool]) -> None:
         self._total, self._per_address = total, per_address
         self._trusted = trusted
-        self._from: dict[Hashable, str] = {}
+        self._from: dict[Visitor, str] = {}
         self._count: Counter[str] = Counter()
-        self._silent: dict[str, dict[Hashable, None]] = {}
+        self._silent: dict[str, dict[Visitor, None]] = {}
 
     def __len__(self) -> int:
         return len(self._from)
 
-    def enter(self, one: Hashable, address: str) -> Excess | None:
+    def enter(self, one: Visitor, address: str) -> Excess | None:
         """Count it; or say which limit it would exceed, and count nothing."""
         if len(self._from) >= self._total:
             return "total"
@@ -41,7 +48,7 @@ class Visitors:
             self._silent.setdefault(source, {})[one] = None
         return None
 
-    def ask(self, one: Hashable) -> None:
+    def ask(self, one: Visitor) -> None:
         """Note that it has asked something."""
         source = self._from.get(one, "")
         if source in self._silent:
@@ -49,7 +56,7 @@ class Visitors:
             if not self._silent[source]:
                 del self._silent[source]
 
-    def leave(self, one: Hashable) -> None:
+    def leave(self, one: Visitor) -> None:
         """Forget it."""
         self.ask(one)
         source = self._from.pop(one, "")
@@ -58,7 +65,7 @@ class Visitors:
             if not self._count[source]:
                 del self._count[source]
 
-    def silent(self, address: str) -> Sequence[Hashable]:
+    def silent(self, address: str) -> Sequence[Visitor]:
         """Give those of this address that have asked nothing yet, the oldest first."""
         return list(self._silent.get(network(address), ()))
 

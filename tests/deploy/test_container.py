@@ -155,11 +155,15 @@ def test_monitor(compose, monitor):
     assert monitor["networks"]["edge"]["aliases"] == ["monitor.edge"]
 
 
-def test_configured(compose, monitor, tmp_path):
-    """The example configuration, with what image and compose file lay over it, is one that the daemon takes."""
-    for name in compose["secrets"]:
+@pytest.mark.parametrize("edits", [False, True])
+def test_configured(compose, monitor, tmp_path, edits):
+    """The example configuration, with what image and compose files lay over it, is one that the daemon takes."""
+    more = yaml.safe_load((DEPLOY / "compose.edit.yaml").read_text(encoding="utf-8")) if edits else {}
+    over = more["services"]["monitor"] if edits else {"environment": {}, "secrets": []}
+    assert over["secrets"] == list(more.get("secrets", ()))
+    for name in [*compose["secrets"], *over["secrets"]]:
         (tmp_path / name).write_text("x" * 40)
-    told = {**environment(), **monitor["environment"]}
+    told = {**environment(), **monitor["environment"], **over["environment"]}
     told = {
         name: re.sub(r"\$\{HUPH_HOST:\?[^}]*\}", "admin.example", text).replace("/run/secrets", str(tmp_path))
         for name, text in told.items()
@@ -168,9 +172,12 @@ def test_configured(compose, monitor, tmp_path):
     assert told.pop("HUPH_MONITOR_CONFIG") == monitor["volumes"][0]["target"]
     # What the environment names is taken instead of the file's credentials, none of which are in a container.
     text = (DEPLOY / "config.example.toml").read_text(encoding="utf-8")
+    if edits:
+        text = text.replace('#edit_dsn = ""', 'edit_dsn = "postgresql://huph_monitor_editor@db.example/huph"')
     path = tmp_path / "config.toml"
     path.write_text(text)
     loaded = config.load(path, told, {})
+    assert (loaded.edit is not None) == edits
     assert (loaded.http.host, loaded.http.port, loaded.http.base_path) == ("0.0.0.0", 8787, "/hm/")
     assert loaded.access.origins == ("https://admin.example",)
     assert [str(network) for network in loaded.access.trusted_proxies] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -71,6 +72,16 @@ async def test_body(show, method, path, good, chunked):
         body = parts() if chunked else sent
         async with window.http.request(method, f"{window.url}api/v1/{path}", headers=headers, data=body) as response:
             assert response.status == status
+
+
+async def test_packed(show):
+    """A packed body is not unpacked: a small one could become as large as it likes."""
+    window = await show()
+    headers = {**EDITING, "If-Match": '"3"', "Content-Encoding": "gzip"}
+    address, body = f"{window.url}api/v1/settings/{KEY}", gzip.compress(b'{"value": "new"}')
+    async with window.http.patch(address, headers=headers, data=body) as response:
+        assert response.status == 400
+    assert window.desk.edits_seen == []
 
 
 async def test_reason(show):

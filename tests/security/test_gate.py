@@ -635,6 +635,24 @@ async def test_per_caller(house):
 
 
 @pytest.mark.parametrize("limits", [Limits(unknown=1)])
+async def test_unknown_in_all(house):
+    """They are counted wherever they come from."""
+    async with connect(house, {"X-Forwarded-For": "192.0.2.1"}):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with connect(house, {}):
+                pass
+        assert refused.value.response.status_code == 429
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none", "same-site", "cross-site"])
+async def test_another_sites_request(house, site):
+    """A browser that says that another site asks is refused, though it says no origin."""
+    headers = {**house.shown["admin user"], "Sec-Fetch-Site": site}
+    status = (await house.ask("GET", "/api/v1/events", headers))[0]
+    assert status == (200 if site in {"same-origin", "none"} else 403)
+
+
+@pytest.mark.parametrize("limits", [Limits(unknown_here=1), Limits(unknown=1)])
 async def test_unknown(house):
     """Only so many may be about to say who they are; who has said it makes room."""
     bearer = house.shown["stream token"]["Authorization"].removeprefix("Bearer ")

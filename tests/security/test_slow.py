@@ -16,12 +16,13 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from monitor.outputs import reception
 from monitor.outputs.bounds import Bounds, bounds_of
 from monitor.outputs.connections import FIELD_BYTES, HEAD_BYTES, Runner
 from monitor.outputs.hub import Hub
 from monitor.outputs.seats import Limits
 from monitor.outputs.server import Server
-from monitor.outputs.turnstile import Turnstile
+from monitor.outputs.turnstile import PER_TURN, Turnstile
 from monitor.outputs.visitors import Visitors, network
 from tests.doors import open_gate
 from tests.fakes import FakeClock
@@ -262,7 +263,8 @@ def test_part_of_a_body(run, dripping, chunked):
     """A body that does not come to its end in time ends its connection, and whoever waits for it is told."""
 
     async def scenario() -> None:
-        async with answering(QUICK, echo) as port:
+        bounds = Bounds(head_s=0.1, body_s=1.0)
+        async with answering(bounds, echo) as port:
             peer = await Peer.connect(port)
             head = POST.replace(b"Content-Length: 100", b"Transfer-Encoding: chunked") if chunked else POST
             peer.say(head + (b"50\r\n12345" if chunked else b"12345"))
@@ -271,7 +273,7 @@ def test_part_of_a_body(run, dripping, chunked):
                 came, after_s = await peer.ended()
                 task.cancel()
             assert came.startswith(b"HTTP/1.1 408 ")
-            assert QUICK.body_s - EARLY_S <= after_s < QUICK.body_s + SLACK_S
+            assert bounds.body_s - EARLY_S <= after_s < bounds.body_s + SLACK_S
 
     run(scenario)
 
@@ -474,6 +476,68 @@ def test_turned_away_silent(run):
     run(scenario)
 
 
+def test_turned_away_in_crowds(run, monkeypatch):
+    """Of a crowd that is too many only some are told so: each of them holds a descriptor meanwhile."""
+    monkeypatch.setattr(reception, "LINGERING", 2)
+
+    async def scenario() -> None:
+        async with serving(Bounds(total=1)) as port:
+            peer = await Peer.connect(port)
+            peer.say(GET)
+            assert (await peer.answer())[0] == 200
+            over = [await Peer.connect(port) for _ in range(4)]
+            for one in over[2:]:
+                came, _ = await one.ended()
+                assert came == b""
+            for one in over[:2]:
+                one.say(GET)
+                refusal((await one.ended())[0], 503, "service_unavailable")
+            again = await Peer.connect(port)
+            again.say(GET)
+            refusal((await again.ended())[0], 503, "service_unavailable")
+            peer.leave()
+
+    run(scenario)
+
+
+EXPECTING = b"POST /api/v1/stream-ticket HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nExpect: "
+
+
+@pytest.mark.parametrize("path", [b"/api/v1/stream-ticket", b"/nowhere/at/all"])
+@pytest.mark.parametrize("expect", [b"<script>x", b"\xff"])
+def test_odd_expectations(run, path, expect):
+    """What nobody knows is refused where aiohttp judges it, in our own words, and passed over where we do."""
+
+    async def scenario() -> None:
+        async with serving(Bounds()) as port:
+            peer = await Peer.connect(port)
+            peer.say(EXPECTING.replace(b"/api/v1/stream-ticket", path) + expect + b"\r\n\r\n{}")
+            status, headers, body = await peer.answer()
+            assert status in {403, 404, 405, 415, 417}
+            assert headers["Content-Type"] == "application/json"
+            assert b"script" not in body
+            peer.leave()
+
+    run(scenario)
+
+
+def test_continue(run):
+    """Who waits to be told to go on is told so once it is let in, and not before."""
+
+    async def scenario() -> None:
+        async with serving(Bounds()) as port:
+            for more, begins in ((b"", b"HTTP/1.1 415 "), (JSON, b"HTTP/1.1 100 ")):
+                peer = await Peer.connect(port)
+                peer.say(EXPECTING + b"100-continue\r\n" + more + b"\r\n")
+                assert (await peer.reader.readuntil(b"\r\n")).startswith(begins)
+                peer.leave()
+
+    run(scenario)
+
+
+JSON = b"Content-Type: application/json\r\nX-Huph-Monitor: 1\r\n"
+
+
 def test_silent_ones(run):
     """Of those of one address that have asked nothing the oldest go when they are too many; who has asked stays."""
 
@@ -538,7 +602,7 @@ def test_proxy(run):
 
 def test_usual_bounds():
     """There is room for all who may follow, however many these are."""
-    assert bounds_of(Limits()) == Bounds()
+    assert bounds_of(Limits()) == Bounds() == Bounds(5.0, 10.0, 75.0, 30.0, 2000, 300, 50, PER_TURN)
     assert bounds_of(Limits(10_000, 5000)).per_address > 5000
     assert bounds_of(Limits(10_000, 5000)).total > 10_000
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 from aiohttp import web
 
 from monitor.outputs import asyncapi
@@ -9,9 +12,13 @@ from monitor.outputs.answers import answer
 
 
 class AsyncApi:
-    def __init__(self, base_path: str) -> None:
+    """`origins` are those under which we are visited: behind a proxy we are asked by its name, but not over TLS."""
+
+    def __init__(self, base_path: str, origins: Sequence[str] = ()) -> None:
         self._base = base_path
+        self._seen = urlsplit(origins[0]) if origins else None
 
     async def document(self, request: web.Request) -> web.Response:
         """Give the AsyncAPI 3.0 document."""
-        return answer(asyncapi.describe(self._base, host=request.host, secure=request.secure))
+        seen = self._seen if self._seen is not None else urlsplit(f"{request.scheme}://{request.host}")
+        return answer(asyncapi.describe(self._base, host=seen.netloc, secure=seen.scheme == "https"))

@@ -196,10 +196,10 @@ def test_platform_without_versions():
 
 
 def test_quoted():
-    """Values and unexpected keys are somebody else's words: cut at 200, no control characters, no secrets."""
-    detail = judged(greeting={"value": "Halo\x1b[2J" + "x" * 500}, **{"ev\nil": {"value": "Bearer canary-9"}}).detail
+    """Values and unexpected keys are somebody else's words: cut at 2000, no control characters, no secrets."""
+    detail = judged(greeting={"value": "Halo\x1b[2J" + "x" * 2500}, **{"ev\nil": {"value": "Bearer canary-9"}}).detail
     value = detail["system.greeting"]["value"]
-    assert len(value) == 200
+    assert len(value) == 2000
     assert detail["system.greeting"]["partial"] is True
     assert "\x1b" not in value
     assert r"system.ev\nil" in detail

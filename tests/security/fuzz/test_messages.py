@@ -47,7 +47,7 @@ class Room:
         self.stream = Stream(self.hub, clock, self.company)
         self.reader = Reader().join(self.hub)
         self.reader.read()
-        self.guest = Guest(Place(self.company, self.reader._end), self.company, here=True)
+        self.guest = Guest(Place(self.company, "", self.reader._end), self.company, here=True)
 
 
 def said(texts: list[str]) -> None:

@@ -1,6 +1,8 @@
 -- The monitor's own login: it may read what it judges, and nothing else. Run as a superuser in the platform's database;
 -- running it again does no harm. Give it a password afterwards: \password huph_monitor
 
+begin;
+
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'huph_monitor') then
@@ -105,3 +107,5 @@ end
 $$;
 
 grant select on huph_monitor_settings, huph_monitor_audit to huph_monitor;
+
+commit;
