@@ -104,6 +104,26 @@ def test_all(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("http", "access", "wrong"),
+    [
+        ("", "", False),
+        ("hosts = ['admin.example']", "", True),
+        ("", "trusted_proxies = ['127.0.0.1']", True),
+        ("host = '0.0.0.0'", "", True),
+        ("hosts = ['admin.example']", "origins = ['https://admin.example']", False),
+    ],
+)
+def test_origins_are_needed(tmp_path, http, access, wrong):
+    """Where people visit by another name than our own, the pages that may act in their name are named."""
+    secret = "nextauth_secret = 'a secret of the platform that is long enough'"
+    toml = GOOD.replace(OPEN, "") + f"[http]\n{http}\n[access]\n{secret}\n{access}\n"
+    if wrong:
+        one(refused(tmp_path, toml), "access.origins", "https://admin.example")
+    else:
+        read(tmp_path, toml)
+
+
+@pytest.mark.parametrize(
     ("toml", "key"),
     [
         ("extra = 1\n" + GOOD, "extra"),

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from monitor.access.nextauth import Claims
 from tests.access.minting import GOOD, HOURS_8, KINDS, NOW, USER, V4, V5, Forge, forges, told
+from tests.security.fuzz.fuzzing import feed_long
 
 SHORT = settings(max_examples=100, deadline=None)
-LONG = settings(max_examples=3_000, deadline=None)
 CLAIMS = Claims(*USER.values(), NOW, NOW + HOURS_8)
 
 
@@ -44,11 +44,9 @@ def test_headers(header):
 
 
 @pytest.mark.prove
-@LONG
-@given(HEADERS)
-def test_headers_long(header):
-    """The same of very many."""
-    nobody(header)
+def test_headers_long():
+    """So it is for a minute."""
+    print(f"{feed_long(nobody, HEADERS):,} values")
 
 
 CUTS = st.lists(st.integers(0, 700), max_size=6)
@@ -84,12 +82,14 @@ def test_pieces(keyed, cuts, edits, order):
 
 
 @pytest.mark.prove
-@LONG
-@given(CUTS, EDITS, st.randoms())
-def test_pieces_long(keyed, cuts, edits, order):
-    """The same of very many."""
-    for forge in keyed:
-        in_pieces(forge, cuts, edits, order)
+def test_pieces_long(keyed):
+    """So it is for a minute."""
+
+    def check(drawn: tuple[list[int], list[tuple[int, str]], Any]) -> None:
+        for forge in keyed:
+            in_pieces(forge, *drawn)
+
+    print(f"{feed_long(check, st.tuples(CUTS, EDITS, st.randoms())):,} values")
 
 
 JSON = st.recursive(
@@ -122,12 +122,14 @@ def test_claims(keyed, claims, now):
 
 
 @pytest.mark.prove
-@LONG
-@given(SPOILED, INSTANTS)
-def test_claims_long(keyed, claims, now):
-    """The same of very many."""
-    for forge in keyed:
-        typed(forge, claims, now)
+def test_claims_long(keyed):
+    """So it is for a minute."""
+
+    def check(drawn: tuple[dict[str, Any], int]) -> None:
+        for forge in keyed:
+            typed(forge, *drawn)
+
+    print(f"{feed_long(check, st.tuples(SPOILED, INSTANTS)):,} values")
 
 
 @SHORT

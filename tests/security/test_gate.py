@@ -311,6 +311,17 @@ async def test_way_back(house):
     assert 'href="/login?to=https%3A%2F%2Fadmin.example%2F&amp;x=&quot;&gt;&lt;b&gt;"' in page
 
 
+@pytest.mark.parametrize("rules", [{"origins": ("https://admin.example",)}])
+async def test_described_as_visited(house):
+    """Who reads how to follow is led to where we are visited, over TLS, and not to where the proxy asks us."""
+    shown = {**house.shown["read token"], "Host": "admin.example"}
+    _, said = await house.ask("GET", "/api/v1/asyncapi.json", shown)
+    assert {(one["host"], one["protocol"]) for one in said["servers"].values()} == {
+        ("admin.example", "wss"),
+        ("admin.example", "https"),
+    }
+
+
 # What another site's page could have a browser send.
 
 

@@ -54,6 +54,7 @@ FOREIGN = """() => {
 """What no page of ours holds: handlers, styles and frames, scripts in the text, addresses that run."""
 PLACES = (
     "", "#/events", "#/cron", "#/services", "#/settings", "#/monitor", "#/cron/follow_up", "#/cron/retention_sweep",
+    "#/settings/system.anthropic_model",
     *(f"#/checks/{name}" for name in (
         "db", "realtime", "triggers", "cluster_coverage", "recent_activity", "feature_flags", "message_throughput",
     )),
@@ -218,8 +219,10 @@ async def poison(platform, words: Words) -> None:
     )  # fmt: skip
     await run("insert into system_settings (key, value) values ($1, $2)", words("key") + LINE, words("other_value"))
     await run(
-        "insert into audit_log (actor, action, subject, at)"
-        " select $1, 'setting.update', key, updated_at from system_settings", words("actor") + LINE,
+        "insert into audit_log (actor, action, subject, at, detail)"
+        " select $1, 'setting.update', key, updated_at,"
+        " jsonb_build_object('reason', $2::text, 'old', $3::text, 'new', $4::text) from system_settings",
+        words("actor") + LINE, words("reason") + LINE, words("old") + LINE, words("new"),
     )  # fmt: skip
     await run("insert into clusters (id, name) values (77, $1)", words("cluster") + LINE)
     await run("update users set name = $1 where id = 11", words("counselor") + LINE)
@@ -287,7 +290,7 @@ async def signals(platform, words: Words) -> None:
 
 SHOWN = (
     "error_message", "error_of_two", "status", "setting", "key", "other_value", "cluster", "counselor",
-    "inactive_counselor", "function", "table", "broker", "application", "flag",
+    "inactive_counselor", "function", "table", "broker", "application", "flag", "actor", "reason", "old", "new",
 )  # fmt: skip
 """The places whose words stand on the page whatever else is the matter; the others are told only where they are odd."""
 FLAG_LINES = "BILINGUAL_ENABLED={}\nMAX_BOT_TURNS={}\nDEFAULT_LANGUAGE='{}'\n{}=1\n=\nHALF {}\n"
@@ -327,6 +330,9 @@ async def test_nothing_is_obeyed(browser, platform, start_daemon, tmp_path, turn
                 await page.goto(daemon.address + place)
                 await expect(page.locator("h1").first).to_be_visible()
                 await page.wait_for_selector('html[data-link="live"]')
+                if "anthropic" in place:
+                    await page.locator(".history summary").click()
+                    await expect(page.locator(".changes li").first).to_be_visible()
                 shown += await page.locator("body").inner_text() + await page.title()
                 await clean(page)
             await page.reload()
