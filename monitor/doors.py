@@ -71,12 +71,10 @@ def access(reader: Reader, roles: tuple[str, ...], served: Http) -> Rules:
         reader.wrong("open", None, NOBODY)
     if rules.nextauth and not roles:
         reader.wrong("nextauth_secret", None, "lets nobody in: the profile names no roles ([access] roles).")
-    if not loopback(served.host):
-        if rules.open:
-            reader.wrong(
-                "open", True, f"only a loopback address may be open to everybody; http.host is {served.host!r}."
-            )
-    visited = not loopback(served.host) or served.hosts or rules.trusted_proxies
+    near = loopback(served.host)
+    if rules.open and not near:
+        reader.wrong("open", True, f"only a loopback address may be open to everybody; http.host is {served.host!r}.")
+    visited = not near or served.hosts or rules.trusted_proxies
     if rules.nextauth and visited and not rules.origins:
         reader.wrong("origins", [], 'give the addresses of the page, such as "https://admin.example".')
     return rules

@@ -29,17 +29,25 @@ MAY_BE_SAID = "Send subscribe, ping or auth, as JSON text."
 class Goodbye:
     """Ends a connection's reading from outside, and holds the close code with which it is to be closed."""
 
-    __slots__ = ("code", "ending", "reason")
+    __slots__ = ("_begun", "code", "ending", "reason")
 
     def __init__(self) -> None:
         self.ending = asyncio.timeout(None)
         self.code, self.reason = 0, b""
+        self._begun = False
+
+    def begin(self) -> None:
+        """Begin within `ending`: what was said before counts now."""
+        self._begun = True
+        if self.code:
+            self.ending.reschedule(0)
 
     def say(self, code: int, reason: str) -> None:
         """Let the connection end with this code (RFC 6455, 7.4)."""
         if not self.code:
             self.code, self.reason = code, reason.encode()
-            self.ending.reschedule(0)
+            if self._begun:
+                self.ending.reschedule(0)
 
 
 class Socket(web.WebSocketResponse):
@@ -109,6 +117,7 @@ class Stream:
         joined = False
         try:
             async with goodbye.ending:
+                goodbye.begin()
                 if guest.known or await self._introduced(socket, guest, goodbye):
                     self._hub.join(one, position)
                     joined = True

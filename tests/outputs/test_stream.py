@@ -21,7 +21,7 @@ from monitor.domain import patch
 from monitor.outputs.connections import Connection
 from monitor.outputs.hub import LAG_S
 from monitor.outputs.seats import Limits
-from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, Stream
+from monitor.outputs.stream import INBOUND_BYTES, INBOUND_MESSAGES, INBOUND_PER_S, Goodbye, Stream
 from tests.doors import anybody, company
 from tests.outputs.conftest import Stage, heard
 from tests.outputs.weather import weather
@@ -549,3 +549,18 @@ async def test_nothing_is_left(stage):
         await until(lambda: ours() == before)
     finally:
         gc.enable()
+
+
+async def test_a_word_before_the_beginning():
+    """Who may stay no longer before he has even begun is let go of as soon as he begins."""
+    goodbye = Goodbye()
+    goodbye.say(4403, "wrong_role")
+
+    async def follow() -> None:
+        async with goodbye.ending:
+            goodbye.begin()
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await follow()
+    assert (goodbye.code, goodbye.reason) == (4403, b"wrong_role")
