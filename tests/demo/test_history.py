@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import time
 from collections import Counter
 from datetime import timedelta
 
@@ -63,13 +62,11 @@ def test_jobs_ran_and_seldom_failed(past):
     assert all((row[1] == "failed") == bool(row[2]) for row in past.cron_runs)
 
 
-async def test_it_is_written_fast_and_silently(huph, past, server):
-    """Eight weeks go in within seconds, and nobody who listens hears of them."""
+async def test_it_is_written_silently(huph, past, server):
+    """Eight weeks go in, and nobody who listens hears of them."""
     heard = []
     await huph.add_listener("messages", lambda *_: heard.append(1))
-    began = time.monotonic()
     await history.write(huph, past)
-    assert time.monotonic() - began < 5
     assert await huph.fetchval("select count(*) from messages") == len(past.messages)
     await huph.execute("notify messages, 'own'")
     await asyncio.sleep(0.05)

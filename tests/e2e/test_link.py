@@ -99,6 +99,7 @@ async def until(page, promise, within):
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.prove
 async def test_where_no_websocket_is_let_through_the_page_asks_and_says_so(page, platform, start_daemon):
     """It shows what happens within 5 s, is never grey while answers come, and returns to the stream by itself."""
     await platform.write()

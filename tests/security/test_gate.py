@@ -103,6 +103,7 @@ class House:
         for user in ("10", "11", "12"):
             self.roles.judge(user, "super_admin", now)
         self.roles.learn(["10", "11", "12"], {"10": Standing("counselor", True), "11": Standing("super_admin", False)})
+        self.roles.lose()  # nobody reads the rows of the others
         self.gate = Gate(
             rules,
             nextauth=NextAuth(rules.nextauth, max_age_s=rules.max_age_s, secure=None),
