@@ -38,8 +38,8 @@ async def daemon(platform, start_daemon):
     )
 
 
-async def sign_in(page, daemon, user=ADMIN):
-    cookie = {"name": NAME, "value": mint(SECRET, user, int(time.time())), "url": daemon.address}
+async def sign_in(page, daemon, user=ADMIN, ago_s=0):
+    cookie = {"name": NAME, "value": mint(SECRET, user, int(time.time() - ago_s)), "url": daemon.address}
     await page.context.add_cookies([cookie | {"httpOnly": True, "sameSite": "Lax"}])
 
 
@@ -118,6 +118,25 @@ async def test_draft(page, daemon):
     assert await page.evaluate(leaving)
     await field.press("Escape")
     assert not await page.evaluate(leaving)
+
+
+@pytest.mark.prove
+async def test_session_ends_amid_a_draft(page, platform, daemon):
+    """What was typed stays when the session ends, is not saved then, and is saved once one is back."""
+    await sign_in(page, daemon, ago_s=8 * 3600 - 6)
+    await open_setting(page, daemon, KEY)
+    field, save = page.get_by_label("Nilai baru"), page.get_by_role("button", name="Simpan")
+    await field.fill("claude-drafted")
+    await expect(page.locator("html")).to_have_attribute("data-link", "lost", timeout=15_000)
+    await save.click()
+    await expect(page.locator(".edit .wrong")).to_contain_text("Sesi Anda sudah berakhir")
+    await expect(field).to_have_value("claude-drafted")
+    await sign_in(page, daemon)
+    await page.evaluate("dispatchEvent(new Event('focus'))")
+    await page.wait_for_selector('html[data-link="live"]')
+    await save.click()
+    await expect(page.locator(".saved")).to_contain_text("sudah berlaku")
+    assert (await record(platform))[2]["new"] == "claude-drafted"
 
 
 @pytest.mark.prove
