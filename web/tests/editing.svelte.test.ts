@@ -10,7 +10,7 @@ describe('editing', () => {
   /** A form over a setting that the test moves as the stream would, and a door that answers what it is told. */
   function form(more: JsonObject = {}) {
     let current = $state.raw(setting(more));
-    let next: Outcome = { kind: 'saved', version: 4, changed_at: undefined };
+    let next: Outcome | (() => Outcome) = { kind: 'saved', version: 4, changed_at: undefined };
     const asked: unknown[][] = [];
     let editing = undefined as unknown as Editing;
     const stop = $effect.root(() => {
@@ -19,7 +19,7 @@ describe('editing', () => {
         () => 'me@example.org',
         async (...question) => {
           asked.push(question);
-          return next;
+          return typeof next === 'function' ? next() : next;
         },
       );
     });
@@ -27,7 +27,7 @@ describe('editing', () => {
       editing,
       asked,
       stop,
-      answer: (outcome: Outcome) => {
+      answer: (outcome: Outcome | (() => Outcome)) => {
         next = outcome;
       },
       arrive: (change: JsonObject) => {
@@ -194,6 +194,55 @@ describe('editing', () => {
       const { editing, arrive, stop } = await lost(more);
       arrive(change);
       expect([editing.conflict?.version, editing.draft]).toEqual([change.version, 'b']);
+      stop();
+    });
+
+    it.each([
+      ['a text', {}, { version: 4, value: 'b' }],
+      ['a secret', { secret: true, configured: true }, mine],
+    ])('is not sent again when the second try finds it there: %s', async (_, more, change) => {
+      const { editing, asked, arrive, answer: say, stop } = await lost(more);
+      const current = { value: undefined, changed_at: 1, changed_by: 'me@example.org', ...change };
+      say({ kind: 'conflict', current });
+      await editing.submit();
+      expect([asked.length, editing.conflict, editing.waits]).toEqual([2, undefined, true]);
+      arrive(change);
+      expect([editing.saved?.arrived, editing.draft, editing.reason]).toEqual([true, undefined, '']);
+      stop();
+    });
+
+    it.each([
+      ['refused', { kind: 'refused', code: 'busy' } as const],
+      ['lost as well', { kind: 'refused', code } as const],
+    ])('does not stand for a later draft that was %s', async (_, outcome) => {
+      const { editing, asked, arrive, answer: say, stop } = await lost();
+      editing.write('c');
+      say(outcome);
+      await editing.submit();
+      arrive({ ...mine, value: 'b' });
+      expect([editing.draft, editing.reason, editing.saved, editing.conflict]).toEqual([
+        'c',
+        'why',
+        undefined,
+        undefined,
+      ]);
+      say({ kind: 'saved', version: 5, changed_at: undefined });
+      await editing.submit();
+      expect(asked[2]?.[3]).toEqual({ version: 4, value: 'b' });
+      stop();
+    });
+
+    it('lets a later draft stand on it when the second try finds it there', async () => {
+      const { editing, asked, answer: say, stop } = await lost();
+      editing.write('c');
+      const told: Outcome[] = [
+        { kind: 'conflict', current: { version: 4, value: 'b', changed_at: 1, changed_by: 'me@example.org' } },
+        { kind: 'saved', version: 5, changed_at: undefined },
+      ];
+      say(() => told.shift() as Outcome);
+      await editing.submit();
+      expect([asked.length, asked[2]?.[1], asked[2]?.[3]]).toEqual([3, 'c', { version: 4, value: 'b' }]);
+      expect([editing.conflict, editing.waits]).toEqual([undefined, true]);
       stop();
     });
 

@@ -26,8 +26,8 @@ export class Editing {
   saved = $state.raw<{ base: Base; at: number | undefined; arrived: boolean }>();
   /** A value that was sent is judged when it is sent, not while it is typed. */
   tried = $state.raw(false);
-  /** What was sent and of whose end nobody knows. */
-  #lost: Base | undefined;
+  /** What was sent from here and of whose end nobody knows, as it was typed. */
+  #lost: string[] = [];
   readonly setting: Setting;
   readonly changed: boolean;
   readonly problem: Problem | undefined;
@@ -64,7 +64,7 @@ export class Editing {
   reset(): void {
     if (this.busy || this.waits) return;
     this.#clear();
-    this.#base = baseOf(this.conflict ?? this.setting);
+    this.#stand(this.conflict ?? this.setting);
     this.conflict = undefined;
     this.refusal = undefined;
   }
@@ -83,11 +83,8 @@ export class Editing {
       return;
     }
     if (!hasMoved(setting, this.conflict ?? this.#base)) return;
-    if (this.#isMine(setting)) {
-      // What was typed since then is a new draft, which stands on it.
-      if (this.refusal) this.#arrive(setting, { base: baseOf(setting), at: setting.changed_at });
-      else this.#base = baseOf(setting);
-      this.#lost = undefined;
+    if (this.#finds(setting)) {
+      this.follow();
       return;
     }
     // A draft that is what the value was, or what it has become, is none that anything could be lost of.
@@ -98,7 +95,7 @@ export class Editing {
       this.refusal = undefined;
     } else {
       this.draft = undefined;
-      this.#base = baseOf(setting);
+      this.#stand(setting);
       this.conflict = undefined;
     }
   }
@@ -111,7 +108,7 @@ export class Editing {
   /** Saves mine, knowing theirs. */
   async saveOver(): Promise<Outcome | undefined> {
     if (!this.conflict) return undefined;
-    this.#base = baseOf(this.conflict);
+    this.#stand(this.conflict);
     this.conflict = undefined;
     return await this.submit();
   }
@@ -126,10 +123,9 @@ export class Editing {
     const value = secret ? this.draft : canonical(type, this.draft);
     const outcome = await this.#save(key, value, this.reason, this.#base);
     this.busy = false;
-    if (outcome.kind === 'conflict' && this.#isMine(outcome.current)) {
-      this.#base = baseOf(outcome.current);
-      this.#lost = undefined;
-      return await this.submit();
+    if (outcome.kind === 'conflict' && this.#finds(outcome.current)) {
+      this.follow();
+      return this.saved ? outcome : await this.submit();
     }
     if (outcome.kind === 'saved') {
       // A secret is not kept a moment longer than its way takes.
@@ -140,29 +136,42 @@ export class Editing {
       this.conflict = outcome.current;
     } else {
       this.refusal = outcome;
-      if (outcome.code === 'unconfirmed' || outcome.code === 'no_answer') {
-        const { version } = this.#base;
-        this.#lost = { version: version === undefined ? undefined : version + 1, value: secret ? undefined : value };
-      }
+      if (outcome.code === 'unconfirmed' || outcome.code === 'no_answer') this.#lost.push(this.draft);
     }
     this.follow();
     return outcome;
   }
 
-  /** Whether it is as what was sent, and never answered, would have made it. */
-  #isMine(now: Current): boolean {
-    if (!this.#lost || now.version !== this.#lost.version) return false;
-    const { value } = this.#lost;
-    return (value !== undefined && now.value === value) || now.changed_by === (this.#me() ?? '');
+  /**
+   * Knows one's own edit again whose answer never came: it is saved. What was typed since then is a new draft, which
+   * stands on it.
+   */
+  #finds(now: Current): boolean {
+    const same = this.#lost.filter((draft) => canonical(this.setting.type, draft) === now.value);
+    const mine = now.changed_by !== undefined && now.changed_by === this.#me();
+    const next = this.#base.version === undefined || now.version === this.#base.version + 1;
+    if (this.#lost.length === 0 || !next || !(mine || same.length > 0)) return false;
+    // Where the value does not tell it, being the only one does: a secret, or what the platform writes otherwise.
+    const sent = same.length > 0 || this.#lost.length > 1 ? same : this.#lost;
+    this.refusal = undefined;
+    this.conflict = undefined;
+    this.#stand(now);
+    if (this.draft !== undefined && sent.includes(this.draft)) {
+      this.saved = { base: baseOf(now), at: now.changed_at, arrived: false };
+      if (this.setting.secret) this.draft = undefined;
+    }
+    return true;
   }
 
   #arrive(setting: Setting, saved: { base: Base; at: number | undefined }): void {
     this.saved = { ...saved, arrived: true };
-    this.refusal = undefined;
-    this.conflict = undefined;
-    this.#lost = undefined;
     this.#clear();
-    this.#base = baseOf(setting);
+    this.#stand(setting);
+  }
+
+  #stand(on: Base): void {
+    this.#base = baseOf(on);
+    this.#lost = [];
   }
 
   #clear(): void {
