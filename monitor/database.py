@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
@@ -68,7 +69,7 @@ class Target:
         if not set(asked.get("sslmode", ())) <= set(SSL_MODES):
             raise ValueError(f"its sslmode is none of {', '.join(SSL_MODES)}")
         for key in ("sslrootcert", "sslcert", "sslkey"):
-            if not all(os.access(file, os.R_OK) for file in asked.get(key, ())):
+            if not all(Path(file).is_file() and os.access(file, os.R_OK) for file in asked.get(key, ())):
                 raise ValueError(f"its {key} is no file that can be read")
         role = unquote(parts.username or "")
         label = f"{parts.hostname or 'localhost'}:{port}{parts.path}"

@@ -188,7 +188,9 @@ class GuardedServer(web.Server):
         try:
             return await self._answer(request)
         except (web.HTTPExpectationFailed, UnicodeError):
-            # Of an address that there is not, aiohttp judges this header before us, and repeats it.
+            if "Expect" not in request.headers:
+                raise
+            # Of an address that there is not, aiohttp judges this header before us, and repeats it, if it can.
             response = refusal(417, "expectation_failed", "Expect may say 100-continue, and nothing else.")
             response.headers.update(self.reception.headers)
             return response

@@ -107,8 +107,9 @@ class Doorkeeper:
                 self.tell()
             if request.method not in SAFE:
                 from_our_page(request, self._rules)
-            if request.headers.get("Expect", "").lower() == "100-continue":
+            if request.version >= (1, 1) and request.headers.get("Expect", "").lower() == "100-continue":
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0  # the answer has not begun with it
             return await handler(request)
 
         return check

@@ -17,6 +17,7 @@ from monitor.outputs.frames import Transport
 from monitor.outputs.gate import ADDRESS, CALLER
 from monitor.outputs.seats import COME_BACK_S, FullError, Seats
 from monitor.outputs.subscriber import Position
+from monitor.outputs.visitors import network
 
 UNSENT_BYTES = 16 << 10
 """What the kernel holds unsent for one subscriber: more would be old news by the time it is read."""
@@ -76,7 +77,7 @@ class Place:
 def seated(company: Company, request: web.Request, counts: Counts, end: End) -> Iterator[Place]:
     """Hold a place for a subscriber, which is ended by `end`; without one it is told when to come back."""
     caller, address = request.get(CALLER), request[ADDRESS]
-    place = Place(company, address, end)
+    place = Place(company, network(address), end)
     try:
         company.seats.take(address)
         try:

@@ -190,7 +190,7 @@ def _access(settings: Iterable[str]) -> dict[str, object]:
             "The edits of a setting, newest first",
             {200: body(ref("SettingHistory"), "At most 50; of a secret never what it was.")},
             parameters=[key],
-            refusals=[404, 503],
+            refusals=[404, 429, 503],
         ),
     }
 

@@ -21,7 +21,7 @@ REFUSALS: Mapping[int, tuple[str, str, str]] = {
     421: ("Misdirected", "misdirected_request", "The monitor is not known by the name in Host."),
     422: ("Invalid", "invalid_value", "The value is not one that this setting may have; `problem` says why."),
     428: ("Unseen", "precondition_required", "Say what you have seen: If-Match with the version, or `old`."),
-    429: ("TooMany", "too_many_edits", "At most 10 edits in 60 s; Retry-After says when (s)."),
+    429: ("TooMany", "too_many", "At most 10 edits and 30 looks at the past in 60 s; Retry-After says when (s)."),
     500: ("Internal", "internal", "The monitor made a mistake; its log says which."),
     503: ("NotYet", "not_counted_yet", "Nothing has been counted yet, or nothing was written; ask again in a moment."),
     504: ("Unconfirmed", "unconfirmed", "The database has not said whether it was written; look again."),

@@ -91,7 +91,7 @@ def guard(clock: Clock) -> Middleware:
         except Exception as error:
             gone = request.transport is None or request.transport.is_closing()
             if not (gone and isinstance(error, ConnectionResetError)):
-                kind = type(error).__name__
+                kind = f"{type(error).__name__} {request.match_info.handler.__qualname__}"
                 if (unsaid := seldom.unsaid(kind)) is not None:
                     log.exception("request.failed", path=request.path, unsaid=unsaid)
             response = refusal(500, "internal", "The monitor made a mistake; its log says which.")

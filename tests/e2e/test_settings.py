@@ -123,11 +123,11 @@ async def test_draft(page, daemon):
 @pytest.mark.prove
 async def test_session_ends_amid_a_draft(page, platform, daemon):
     """What was typed stays when the session ends, is not saved then, and is saved once one is back."""
-    await sign_in(page, daemon, ago_s=8 * 3600 - 6)
+    await sign_in(page, daemon, ago_s=8 * 3600 - 20)
     await open_setting(page, daemon, KEY)
     field, save = page.get_by_label("Nilai baru"), page.get_by_role("button", name="Simpan")
     await field.fill("claude-drafted")
-    await expect(page.locator("html")).to_have_attribute("data-link", "lost", timeout=15_000)
+    await expect(page.locator("html")).to_have_attribute("data-link", "lost", timeout=40_000)
     await save.click()
     await expect(page.locator(".edit .wrong")).to_contain_text("Sesi Anda sudah berakhir")
     await expect(field).to_have_value("claude-drafted")

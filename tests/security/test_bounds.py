@@ -8,7 +8,7 @@ import json
 import pytest
 
 from monitor.outputs.routes.session import MOST_LETTERS
-from monitor.outputs.routes.settings import EDITS, EDITS_S
+from monitor.outputs.routes.settings import EDITS, LOOKS, PACE_S
 from monitor.outputs.server import BODY_BYTES
 from monitor.settings.editor import REASON
 from tests.doors import EDITING
@@ -29,7 +29,7 @@ async def send(window, body, *, token="edit", method="PATCH", path=f"settings/{K
 async def test_edits(show):
     """Ten edits in a minute are tried for one caller, wherever it comes from; the next one is told how long to wait."""
     window = await show()
-    assert (EDITS, EDITS_S) == (10, 60)
+    assert (EDITS, PACE_S) == (10, 60)
     for number in range(EDITS):
         # What is refused is a try as well: else values could be guessed by their conflicts.
         assert (await send(window, {"value": "new"} if number % 2 else "nonsense"))[0] in {200, 400}
@@ -43,6 +43,21 @@ async def test_edits(show):
     window.clock.advance(0.2)
     assert (await send(window, {"value": "new"}))[0] == 200
     assert (await send(window, {"value": "new"}))[0] == 429
+
+
+async def test_looks(show):
+    """Thirty looks at the past in a minute are answered to one caller; they cost the platform a connection each."""
+    window = await show()
+    assert LOOKS == 30
+    read = {"Authorization": "Bearer read"}
+
+    async def look():
+        async with window.http.get(f"{window.url}api/v1/settings/{KEY}/history", headers=read) as response:
+            return response.status
+
+    assert [await look() for _ in range(LOOKS + 1)] == [200] * LOOKS + [429]
+    window.clock.advance(PACE_S)
+    assert await look() == 200
 
 
 async def test_edits_of_another(show):

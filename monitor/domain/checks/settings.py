@@ -19,6 +19,8 @@ Problem = Literal["", "empty", "type", "pattern", "choice", "bounds"]
 """What can be wrong with a value; "" is nothing."""
 LONGEST = 2000
 """So many characters a value has at most where the profile does not say less; no more are read of one."""
+BRIEF = 200
+"""So many of them are shown of what is not edited."""
 UNAUDITED_S = 86_400.0
 """How long a change without a record is told."""
 SERVICE = "token:"
@@ -165,8 +167,10 @@ class Settings:
             if reason is not None:
                 # One code is told once: the first key of the profile; each entry has its own verdict.
                 reasons.setdefault(reason.code, reason)
-            editable = {"editable": entry is not None and entry.editable}
-            detail[setting.key] = _verdict(reason) | _form(setting) | editable | _shown(setting, entry)
+            editable = entry is not None and entry.editable
+            # Where it is edited it is needed whole; quoting takes its time, and keys that nobody expects may be many.
+            shown = _shown(setting, entry, LONGEST if editable else BRIEF)
+            detail[setting.key] = _verdict(reason) | _form(setting) | {"editable": editable} | shown
         for other, entry in found.items():
             key = quoted(other)
             reason = _reason(key, "", entry, now)
@@ -233,7 +237,7 @@ def _form(setting: Setting) -> dict[str, object]:
     return form
 
 
-def _shown(setting: Setting, entry: Entry | None) -> dict[str, object]:
+def _shown(setting: Setting, entry: Entry | None, at_most: int = BRIEF) -> dict[str, object]:
     shown: dict[str, object] = {}
     configured = entry is not None and entry.configured
     if setting.secret or (entry is not None and entry.secret):
@@ -241,7 +245,7 @@ def _shown(setting: Setting, entry: Entry | None) -> dict[str, object]:
     elif entry is not None and configured:
         written = canonical(setting.type, entry.value)
         value = entry.value if written is None else written
-        shown["value"] = quoted(value, LONGEST)
+        shown["value"] = quoted(value, at_most)
         if shown["value"] != value:
             shown["partial"] = True
     if entry is not None and entry.version >= 0:

@@ -12,13 +12,14 @@ from monitor.outputs.answers import answer
 
 
 class AsyncApi:
-    """`origins` are those under which we are visited: behind a proxy we are asked by its name, but not over TLS."""
+    """`origins` are those under which we are visited: a proxy asks us by that name, but not over TLS."""
 
     def __init__(self, base_path: str, origins: Sequence[str] = ()) -> None:
         self._base = base_path
-        self._seen = urlsplit(origins[0]) if origins else None
+        self._seen = {one.netloc: one for one in map(urlsplit, origins)}
 
     async def document(self, request: web.Request) -> web.Response:
         """Give the AsyncAPI 3.0 document."""
-        seen = self._seen if self._seen is not None else urlsplit(f"{request.scheme}://{request.host}")
-        return answer(asyncapi.describe(self._base, host=seen.netloc, secure=seen.scheme == "https"))
+        seen = self._seen.get(request.host)
+        secure = seen.scheme == "https" if seen is not None else request.secure
+        return answer(asyncapi.describe(self._base, host=request.host, secure=secure))

@@ -9,7 +9,6 @@ from typing import Any
 
 from aiohttp import web
 
-from monitor.access.caller import Caller
 from monitor.clock import Clock
 from monitor.domain.verdict import instant
 from monitor.outputs import wire
@@ -20,8 +19,8 @@ from monitor.secret import Secret
 from monitor.settings.edit import Code, Conflict, Done, Edit, Refusal
 from monitor.settings.editor import REASON, Editor
 
-EDITS, EDITS_S = 10, 60.0
-"""So many edits one caller may try in so many seconds."""
+EDITS, LOOKS, PACE_S = 10, 30, 60.0
+"""So many edits one caller may try, and so many looks at those of the past, in so many seconds."""
 VERSION = re.compile(r'"[0-9]{1,18}"')
 """A strong entity tag (RFC 9110, 8.8.3), and one only."""
 BODY = f'Send {{"value": "…"}} as JSON, a text, and a "reason" of at most {REASON} characters if there is one to tell.'
@@ -59,9 +58,7 @@ class Settings:
     async def edit(self, request: web.Request) -> web.Response:
         """Give a setting another value, if it is still as the caller has seen it."""
         caller = request[CALLER]
-        if (wait_s := self._too_soon(caller)) > 0:
-            response = refusal(429, "too_many_edits", f"At most {EDITS} edits in {EDITS_S:g} s; wait a little.")
-            response.headers["Retry-After"] = str(round(wait_s) + 1)
+        if (response := self._too_soon(f"edit {caller.key}", EDITS, "edits")) is not None:
             return response
         told = request.headers.getall("If-Match", [])
         version = int(told[0].strip('"')) if len(told) == 1 and VERSION.fullmatch(told[0]) else None
@@ -95,6 +92,8 @@ class Settings:
 
     async def history(self, request: web.Request) -> web.Response:
         """Give the edits of one setting, newest first; never a word of a secret."""
+        if (response := self._too_soon(f"look {request[CALLER].key}", LOOKS, "looks at the past")) is not None:
+            return response
         key = request.match_info["key"]
         told = await self._editor.history(key) if self._editor is not None else Refusal("edits_off")
         if isinstance(told, Refusal):
@@ -110,15 +109,17 @@ class Settings:
         ]
         return answer({"key": key, "changes": changes})
 
-    def _too_soon(self, caller: Caller) -> float:
-        """Count one try of this caller; give the seconds that he has to wait first, 0 for none."""
+    def _too_soon(self, whose: str, most: int, what: str) -> web.Response | None:
+        """Count one try; refuse it where there were so many of them, saying how long to wait."""
         now = self._clock.now().mono
-        self._tried = {key: tries for key, tries in self._tried.items() if now - tries[-1] < EDITS_S}
-        tries = self._tried.setdefault(caller.key, deque(maxlen=EDITS))
-        if len(tries) == EDITS and now - tries[0] < EDITS_S:
-            return EDITS_S - (now - tries[0])
+        self._tried = {key: tries for key, tries in self._tried.items() if now - tries[-1] < PACE_S}
+        tries = self._tried.setdefault(whose, deque(maxlen=most))
+        if len(tries) == most and now - tries[0] < PACE_S:
+            response = refusal(429, "too_many", f"At most {most} {what} in {PACE_S:g} s; wait a little.")
+            response.headers["Retry-After"] = str(round(PACE_S - (now - tries[0])) + 1)
+            return response
         tries.append(now)
-        return 0.0
+        return None
 
 
 async def _body(request: web.Request) -> tuple[Secret, Secret | None, str] | None:

@@ -85,7 +85,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def asked(house: House, door: str, headers: Mapping[str, str], *, known: bool = True) -> str:
-    """Ask, with these headers in place of the ordinary ones; give the answer, of a stream its head, "" for none."""
+    """Ask, with these headers in place of the ordinary ones; give the answer, of a stream its head."""
     method, path, own = DOORS[door]
     where = urlsplit(house.url)
     shown = house.shown["admin token"] if known else {}
@@ -99,7 +99,7 @@ def asked(house: House, door: str, headers: Mapping[str, str], *, known: bool = 
     ):
         connection.sendall("\r\n".join(lines).encode("latin-1") + body.encode())
         while len(answer) < _length(answer) and (more := connection.recv(65_536)):
-            answer += more
+            answer = (answer + more).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     return answer.decode("latin-1")
 
 
@@ -112,6 +112,7 @@ def _length(answer: bytes) -> float:
 
 def fair(answer: str) -> None:
     """No answer is a mistake of ours, and each refusal is one of our own, with a code; a library's would be text."""
+    assert answer.startswith("HTTP/1.")
     assert not answer.startswith("HTTP/1.1 500"), answer
     head, _, body = answer.partition("\r\n\r\n")
     if head.startswith("HTTP/1.1 4") and "Content-Type: text/html" not in head:

@@ -44,8 +44,10 @@ declare
         where attrelid = 'system_settings'::regclass and attname = 'version' and not attisdropped
     );
 begin
+    -- Made anew: a column that the platform has got since then may be of another type.
+    drop view if exists huph_monitor_settings;
     execute format($view$
-        create or replace view huph_monitor_settings with (security_barrier) as
+        create view huph_monitor_settings with (security_barrier) as
         select key,
                case when is_secret is false then value end as value,
                is_secret is not false                      as secret,
