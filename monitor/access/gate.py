@@ -48,10 +48,12 @@ class Gate:
         """Why ways in that are configured cannot be used, as far as it was seen: sentences for who runs the monitor."""
         return tuple(way.trouble for way in (self._tokens, self._glass) if way is not None and way.trouble)
 
-    async def settled(self, caller: Caller) -> None:
-        """Wait, for a second at most, until the platform has said of somebody new what `still` is to know."""
-        if caller.kind == "user":
-            await self._roles.read(caller.user_id)
+    async def settled(self, caller: Caller, now: float) -> Code | None:
+        """Wait, for a second at most, for what the platform says of a user who is new; say what keeps him out."""
+        if caller.kind != "user":
+            return None
+        await self._roles.read(caller.user_id)
+        return self._roles.judge(caller.user_id, caller.role, now)
 
     def admit(self, knock: Knock, now: float) -> Caller:
         """Say who it is; raises `RefusedError`. What is shown by hand decides before what a browser sends by itself."""

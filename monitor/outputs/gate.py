@@ -140,8 +140,7 @@ class Doorkeeper:
             ):
                 return
             raise
-        await self._gate.settled(caller)
-        if code := self._gate.still(caller, now):
+        if code := await self._gate.settled(caller, now):
             raise RefusedError(code)
         if caller.level < door.level:
             raise RefusedError("scope")
